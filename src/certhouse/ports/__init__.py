@@ -1,0 +1,1 @@
+"""What operations need from the world, as small protocols. Adapters implement them; tests have fakes of them."""
