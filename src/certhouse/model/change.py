@@ -35,7 +35,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
-    """Something that validates now and would not afterwards. ``still_through`` names another path that remains."""
+    """Something that validates now and would not afterwards.
+
+    ``kind`` is ``identity``, ``pinned-peer`` or ``store-entry``; ``name`` its entry in the list; ``lost_path`` the
+    subjects from it up to the anchor that it loses.
+    """
 
     kind: str
     name: str
@@ -61,6 +65,16 @@ class FollowUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFollowUp:
+    """A follow-up that a change will raise once it has done its part."""
+
+    kind: str
+    text: str
+    node: NodeName | None = None
+    service: ServiceName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a change would do: the answer of every preview, and the first part of the change that is made of it."""
 
@@ -69,7 +83,7 @@ class Plan:
     steps: tuple[Step, ...]
     warnings: tuple[str, ...] = ()
     breaks: tuple[Break, ...] = ()
-    follow_ups: tuple[str, ...] = ()
+    follow_ups: tuple[PlannedFollowUp, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -84,7 +98,7 @@ class Change:
     steps: tuple[Step, ...]
     warnings: tuple[str, ...]
     breaks: tuple[Break, ...]
-    follow_ups: tuple[str, ...]
+    follow_ups: tuple[PlannedFollowUp, ...]
     actor: str
     created: datetime
     updated: datetime
