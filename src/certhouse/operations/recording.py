@@ -1,17 +1,17 @@
 """From a plan to a change: shown as a preview, or recorded with the journal of its steps."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from certhouse.errors import CerthouseError
 from certhouse.model.account import AuditRecord
-from certhouse.model.change import Change, Plan
+from certhouse.model.change import Change, Plan, Step
 from certhouse.model.task import Task
 from certhouse.policy.plan import numbered
 from certhouse.ports.store import Store, Transaction
 from certhouse.ports.world import Bell, Clock, Ids
-from certhouse.vocabulary import ChangeId, ChangeState
+from certhouse.vocabulary import ChangeId, ChangeState, StepAction
 from certhouse.wire.messages import Work, encode
 from certhouse.x509.facts import CertificateFacts
 
@@ -20,14 +20,15 @@ from certhouse.x509.facts import CertificateFacts
 class Decision:
     """A plan with what must be kept for it. ``sealed_work`` is handed to the node of the first step when recorded.
 
-    It stays out of the change, because it may hold a sealed key.
+    It stays out of the change, because it may hold a sealed key. ``effect`` is what is written at once, with the record:
+    what the control plane itself keeps, and no node has to prove.
     """
 
     plan: Plan
     certificates: tuple[CertificateFacts, ...] = ()
     sealed_work: Work | None = None
     rolls_back: ChangeId | None = None
-    settings: Mapping[str, str] = field(default_factory=dict)
+    effect: Callable[[Transaction], None] | None = None
 
 
 def task_id(change: ChangeId, step: int, attempt: int = 1) -> str:
@@ -62,7 +63,7 @@ def record(decision: Decision, tx: Transaction, *, ids: Ids, actor: str, now: da
         kind=preview.kind,
         state=ChangeState.RUNNING,
         summary=preview.summary,
-        steps=preview.steps,
+        steps=tuple(_with_serial(step, ids) for step in preview.steps),
         warnings=preview.warnings,
         breaks=preview.breaks,
         follow_ups=preview.follow_ups,
@@ -74,12 +75,21 @@ def record(decision: Decision, tx: Transaction, *, ids: Ids, actor: str, now: da
     )
     tx.certificates.add(decision.certificates)
     tx.changes.add(change)
+    if decision.effect is not None:
+        decision.effect(tx)
     if decision.sealed_work is not None:
         first = change.steps[0]
         work = encode(decision.sealed_work)
         tx.tasks.add(Task(id=task_id(change.id, first.number), node=first.node, fence=0, work=work, created=now))
     tx.audit.add(AuditRecord(at=now, actor=actor, action=plan.kind, target=plan.summary, outcome="recorded", detail=change.id))
     return change
+
+
+def _with_serial(step: Step, ids: Ids) -> Step:
+    """Fixes the serial of a certificate to be made, so that a repeated step makes the same one."""
+    if step.action is not StepAction.MAKE_SELF_SIGNED:
+        return step
+    return replace(step, facts={**step.facts, "serial": f"{ids.serial():x}"})
 
 
 def carry_out(

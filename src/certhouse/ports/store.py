@@ -92,7 +92,10 @@ class Identities(Protocol):
 
 class Requests(Protocol):
     def add(self, request: PendingRequest) -> None:
-        """Keeps it and marks a former one of the same purpose and node as replaced at ``request.created``."""
+        """Keeps it and marks a former one of the same purpose and node as replaced at ``request.created``.
+
+        One that comes with ``replaced`` set is kept beside the current one and marks nothing.
+        """
 
     def current(self, node: NodeName, purpose: PurposeName) -> PendingRequest | None: ...
 
