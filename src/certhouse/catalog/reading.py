@@ -38,7 +38,15 @@ _KINDS: Mapping[str, type[msgspec.Struct]] = {
     "listener": Listener,
 }
 _USAGES = frozenset(
-    ("digitalSignature", "contentCommitment", "keyEncipherment", "dataEncipherment", "keyAgreement", "keyCertSign", "cRLSign")
+    (
+        "digitalSignature",
+        "contentCommitment",
+        "keyEncipherment",
+        "dataEncipherment",
+        "keyAgreement",
+        "keyCertSign",
+        "cRLSign",
+    )
 )
 _EVENTS = frozenset(("csr", "upload", "regenerate", "delete", "import", "setting", "start", "stop", "restart"))
 _LENGTHS = {KeyType.RSA: {2048, 3072, 4096}, KeyType.EC: {256, 384, 521}}
@@ -234,16 +242,28 @@ def _purpose_faults(catalog: Catalog, row: Purpose) -> _Found:
     allowed = _LENGTHS.get(row.key_type, set())
     for length in row.key_lengths:
         if length not in allowed:
-            yield "key-lengths", f"{row.key_type} keys have no length {length}", str(length), ", ".join(map(str, sorted(allowed)))
+            yield (
+                "key-lengths",
+                f"{row.key_type} keys have no length {length}",
+                str(length),
+                ", ".join(map(str, sorted(allowed))),
+            )
     if row.default_key_length not in row.key_lengths:
-        yield "default-key-length", "the default is not among the lengths", str(row.default_key_length), str(row.key_lengths)
+        yield (
+            "default-key-length",
+            "the default is not among the lengths",
+            str(row.default_key_length),
+            str(row.key_lengths),
+        )
     for hashes in row.hashes.values():
         for item in hashes:
             if item not in HASHES:
                 yield "hashes", f"there is no hash {item}", item, ", ".join(HASHES)
 
 
-def _event_faults(catalog: Catalog, targets: tuple[str, ...], events: tuple[str, ...], when: Mapping[str, list[str]]) -> _Found:
+def _event_faults(
+    catalog: Catalog, targets: tuple[str, ...], events: tuple[str, ...], when: Mapping[str, list[str]]
+) -> _Found:
     known = {"*", *catalog.purposes, *catalog.stores, *catalog.settings, *catalog.services}
     for target in targets:
         if target not in known:

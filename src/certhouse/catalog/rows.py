@@ -119,7 +119,11 @@ class Setting(_Row, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
         """Says in words what values there are."""
         if self.values:
             return ", ".join(self.values)
-        return f"a whole number from {self.minimum} to {self.maximum}" if self.minimum is not None else "text of up to 200 characters"
+        return (
+            f"a whole number from {self.minimum} to {self.maximum}"
+            if self.minimum is not None
+            else "text of up to 200 characters"
+        )
 
 
 class Forbidden(_Row, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):

@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from certhouse.vocabulary import Fingerprint, KeyId, NodeName, NodeState, PurposeName, Role, ServiceName, ServiceStatus, StoreName
+from certhouse.vocabulary import (
+    Fingerprint,
+    KeyId,
+    NodeName,
+    NodeState,
+    PurposeName,
+    Role,
+    ServiceName,
+    ServiceStatus,
+    StoreName,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,9 @@ def show_change(change_id: ChangeId, *, store: Store) -> Change:
         return _known(tx, change_id)
 
 
-def apply_change(change_id: ChangeId, *, store: Store, clock: Clock, bell: Bell, actor: str, dry_run: bool = False) -> Change:
+def apply_change(
+    change_id: ChangeId, *, store: Store, clock: Clock, bell: Bell, actor: str, dry_run: bool = False
+) -> Change:
     """Runs the restarts that a change waits for, in their order, each with its gate.
 
     A change that runs or is done is left as it is. Raises Conflict for one that ended otherwise.
@@ -61,12 +63,23 @@ def apply_change(change_id: ChangeId, *, store: Store, clock: Clock, bell: Bell,
         for step in steps:
             tx.changes.save_step(change.id, step)
         tx.changes.save(change)
-        tx.audit.add(AuditRecord(at=clock.now(), actor=actor, action="apply-change", target=change.summary, outcome="recorded", detail=change.id))
+        tx.audit.add(
+            AuditRecord(
+                at=clock.now(),
+                actor=actor,
+                action="apply-change",
+                target=change.summary,
+                outcome="recorded",
+                detail=change.id,
+            )
+        )
     bell.ring("worker")
     return change
 
 
-def cancel_change(change_id: ChangeId, *, store: Store, clock: Clock, bell: Bell, actor: str, dry_run: bool = False) -> Change:
+def cancel_change(
+    change_id: ChangeId, *, store: Store, clock: Clock, bell: Bell, actor: str, dry_run: bool = False
+) -> Change:
     """Ends a change that has not altered anything yet, such as a CSR whose node is away.
 
     Raises Conflict for one that has: ``change rollback`` undoes it.
@@ -76,7 +89,11 @@ def cancel_change(change_id: ChangeId, *, store: Store, clock: Clock, bell: Bell
         if change.state in (ChangeState.CANCELLED, ChangeState.FAILED, ChangeState.ROLLED_BACK):
             return change
         altering = (StepAction.INSTALL_TRUST, StepAction.REMOVE_TRUST, StepAction.INSTALL_IDENTITY)
-        begun = [step for step in change.steps if step.action in altering and step.state in (StepState.RUNNING, StepState.DONE)]
+        begun = [
+            step
+            for step in change.steps
+            if step.action in altering and step.state in (StepState.RUNNING, StepState.DONE)
+        ]
         if begun or change.state is ChangeState.DONE:
             raise Conflict(
                 Fault(
@@ -95,7 +112,16 @@ def cancel_change(change_id: ChangeId, *, store: Store, clock: Clock, bell: Bell
             tx.changes.save_step(change.id, step)
             tx.tasks.cancel(task_id(change.id, step.number))
         tx.changes.save(change)
-        tx.audit.add(AuditRecord(at=clock.now(), actor=actor, action="cancel-change", target=change.summary, outcome="done", detail=change.id))
+        tx.audit.add(
+            AuditRecord(
+                at=clock.now(),
+                actor=actor,
+                action="cancel-change",
+                target=change.summary,
+                outcome="done",
+                detail=change.id,
+            )
+        )
     bell.ring(f"change:{change.id}")
     return change
 
@@ -147,7 +173,10 @@ def close_follow_up(follow_up_id: str, *, store: Store, clock: Clock, bell: Bell
         tx.changes.save_follow_up(done)
         if done.node is not None and done.service is not None:
             clear_restart(tx, done.node, done.service, clock.now(), by=actor)
-        tx.audit.add(AuditRecord(at=clock.now(), actor=actor, action="close-follow-up", target=done.text, outcome="done", detail=done.id))
+        tx.audit.add(
+            AuditRecord(
+                at=clock.now(), actor=actor, action="close-follow-up", target=done.text, outcome="done", detail=done.id
+            )
+        )
     bell.ring("worker")
     return done
-

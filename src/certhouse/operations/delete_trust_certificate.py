@@ -35,7 +35,14 @@ class RestoreTrustCertificate:
 
 
 def delete_trust_certificate(
-    command: DeleteTrustCertificate, *, store: Store, clock: Clock, ids: Ids, bell: Bell, actor: str, dry_run: bool = False
+    command: DeleteTrustCertificate,
+    *,
+    store: Store,
+    clock: Clock,
+    ids: Ids,
+    bell: Bell,
+    actor: str,
+    dry_run: bool = False,
 ) -> Change:
     """Takes a certificate out of a trust store, everywhere the catalog says. The preview's ``breaks`` say what it costs.
 
@@ -75,7 +82,14 @@ def delete_trust_certificate(
 
 
 def restore_trust_certificate(
-    command: RestoreTrustCertificate, *, store: Store, clock: Clock, ids: Ids, bell: Bell, actor: str, dry_run: bool = False
+    command: RestoreTrustCertificate,
+    *,
+    store: Store,
+    clock: Clock,
+    ids: Ids,
+    bell: Bell,
+    actor: str,
+    dry_run: bool = False,
 ) -> Change:
     """Brings a deleted certificate back, byte for byte, with its description, wherever it was deleted."""
 
@@ -149,7 +163,11 @@ def _identities(tx: Transaction, surroundings: Surroundings, store: StoreName, l
     found = []
     for version in tx.identities.all_current():
         purpose = surroundings.catalog.purposes.get(version.purpose)
-        vouching = {purpose.store, *surroundings.catalog.stores[purpose.store].also_copied_to} if purpose and purpose.store else set()
+        vouching = (
+            {purpose.store, *surroundings.catalog.stores[purpose.store].also_copied_to}
+            if purpose and purpose.store
+            else set()
+        )
         if store not in vouching or (local is not None and version.node != local):
             continue
         certificates = tx.certificates.many((version.fingerprint, *version.chain))

@@ -41,13 +41,21 @@ class CsrView:
 
 
 def _file_name(text: str, ending: str) -> str:
-    safe = "".join(character if character.isascii() and (character.isalnum() or character in "._-") else "_" for character in text)
+    safe = "".join(
+        character if character.isascii() and (character.isalnum() or character in "._-") else "_" for character in text
+    )
     return f"{safe.strip('._')[:100] or 'certificate'}.{ending}"
 
 
 def _unknown_format(found: str, *known: str) -> Refused:
     return Refused(
-        Fault(code="format", detail=f"there is no download as {found}", found=found, expected=", ".join(known), remedy="choose one of these")
+        Fault(
+            code="format",
+            detail=f"there is no download as {found}",
+            found=found,
+            expected=", ".join(known),
+            remedy="choose one of these",
+        )
     )
 
 
@@ -57,17 +65,25 @@ def download_certificate(id_or_purpose: str, *, format: str, store: Store, node:
         entry = find_entry(tx, id_or_purpose, node)
         facts = tx.certificates.get(entry.id) if entry.id else None
         if facts is None:
-            raise Refused(Fault(code="csr-only", detail=f"{entry.entry} has a CSR and no certificate yet", remedy="download the CSR"))
+            raise Refused(
+                Fault(
+                    code="csr-only", detail=f"{entry.entry} has a CSR and no certificate yet", remedy="download the CSR"
+                )
+            )
         chain = chain_of(tx, look_around(tx), entry, facts)
     name = facts.common_name or facts.fingerprint[:16]
     match format:
         case "pem":
-            return Download(name=_file_name(name, "pem"), media_type="application/x-pem-file", content=to_pem(facts.der))
+            return Download(
+                name=_file_name(name, "pem"), media_type="application/x-pem-file", content=to_pem(facts.der)
+            )
         case "der":
             return Download(name=_file_name(name, "der"), media_type="application/pkix-cert", content=facts.der)
         case "p7b":
             content = to_pkcs7([link.der for link in chain])
-            return Download(name=_file_name(name, "p7b"), media_type="application/x-pkcs7-certificates", content=content)
+            return Download(
+                name=_file_name(name, "p7b"), media_type="application/x-pkcs7-certificates", content=content
+            )
         case _:
             raise _unknown_format(format, "pem", "der", "p7b")
 
@@ -138,8 +154,16 @@ def download_csr(purpose: PurposeName, *, format: str, store: Store, node: NodeN
     match format:
         case "pem":
             content = pem_block("CERTIFICATE REQUEST", request.csr)
-            return Download(name=_file_name(f"{purpose}-{request.node}", "csr"), media_type="application/x-pem-file", content=content)
+            return Download(
+                name=_file_name(f"{purpose}-{request.node}", "csr"),
+                media_type="application/x-pem-file",
+                content=content,
+            )
         case "der":
-            return Download(name=_file_name(f"{purpose}-{request.node}", "der"), media_type="application/pkcs10", content=request.csr)
+            return Download(
+                name=_file_name(f"{purpose}-{request.node}", "der"),
+                media_type="application/pkcs10",
+                content=request.csr,
+            )
         case _:
             raise _unknown_format(format, "pem", "der")

@@ -89,7 +89,9 @@ def _advance(turn: _Turn) -> Progress:
                 clear_restart(turn.tx, step.node, ServiceName(step.target), turn.now, by=turn.change.id)
             return Progress(moved=True, topics=tuple(turn.topics))
         case Failed():
-            turn.save_step(replace(step, state=StepState.FAILED, detail="; ".join(fault.detail for fault in outcome.faults)))
+            turn.save_step(
+                replace(step, state=StepState.FAILED, detail="; ".join(fault.detail for fault in outcome.faults))
+            )
             _stop(turn, outcome.faults)
             return Progress(moved=True, topics=tuple(turn.topics))
 
@@ -115,7 +117,9 @@ def _finish(turn: _Turn) -> None:
             )
             turn.topics.append(f"change:{original.id}")
     turn.tx.audit.add(
-        AuditRecord(at=turn.now, actor=change.actor, action=change.kind, target=change.summary, outcome=state, detail=change.id)
+        AuditRecord(
+            at=turn.now, actor=change.actor, action=change.kind, target=change.summary, outcome=state, detail=change.id
+        )
     )
 
 
@@ -143,10 +147,18 @@ def undo_steps(change: Change) -> tuple[Step, ...]:
         if step.action is StepAction.INSTALL_IDENTITY and step.state is StepState.DONE:
             switched.add(step.node)
             facts = {"version": step.facts.get("former", ""), "consumed": step.facts.get("consumed", ""), "undo": "yes"}
-            undo.append(Step(number=0, node=step.node, action=StepAction.INSTALL_IDENTITY, target=step.target, facts=facts))
+            undo.append(
+                Step(number=0, node=step.node, action=StepAction.INSTALL_IDENTITY, target=step.target, facts=facts)
+            )
     for step in change.steps:
-        if step.action is StepAction.RESTART and step.node in switched and step.state in (StepState.DONE, StepState.FAILED):
-            undo.append(Step(number=0, node=step.node, action=StepAction.RESTART, target=step.target, facts={"undo": "yes"}))
+        if (
+            step.action is StepAction.RESTART
+            and step.node in switched
+            and step.state in (StepState.DONE, StepState.FAILED)
+        ):
+            undo.append(
+                Step(number=0, node=step.node, action=StepAction.RESTART, target=step.target, facts={"undo": "yes"})
+            )
     return tuple(undo)
 
 

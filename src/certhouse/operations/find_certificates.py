@@ -19,7 +19,9 @@ def parse_condition(text: str) -> Condition:
     if field is None:
         raise _unusable("filter-field", text, words[0] if words else "", ", ".join(Field), "name a field to filter on")
     operator = next((item for item in Operator if len(words) > 1 and item.value == words[1].lower()), None)
-    allowed = (*_TIME_OPERATORS, Operator.IS_EMPTY) if field is Field.EXPIRES else tuple(set(Operator) - set(_TIME_OPERATORS))
+    allowed = (
+        (*_TIME_OPERATORS, Operator.IS_EMPTY) if field is Field.EXPIRES else tuple(set(Operator) - set(_TIME_OPERATORS))
+    )
     if operator is None or operator not in allowed:
         names = ", ".join(sorted(allowed))
         raise _unusable("filter-operator", text, words[1] if len(words) > 1 else "", names, f"{field} takes: {names}")
@@ -41,12 +43,16 @@ def _time(text: str, value: str) -> datetime:
     try:
         at = datetime.fromisoformat(value)
     except ValueError:
-        raise _unusable("filter-value", text, value, "a time as in 2027-03-15T00:00:00Z, or a date", "write the time so") from None
+        raise _unusable(
+            "filter-value", text, value, "a time as in 2027-03-15T00:00:00Z, or a date", "write the time so"
+        ) from None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _unusable(code: str, text: str, found: str, expected: str, remedy: str) -> Refused:
-    return Refused(Fault(code=code, detail=f"the filter {text!r} cannot be used", found=found, expected=expected, remedy=remedy))
+    return Refused(
+        Fault(code=code, detail=f"the filter {text!r} cannot be used", found=found, expected=expected, remedy=remedy)
+    )
 
 
 def find_certificates(query: ListQuery, *, store: Store) -> Page[Entry]:

@@ -10,7 +10,13 @@ from certhouse.errors import Fault, Refused
 from certhouse.model.change import Change, Plan, Step
 from certhouse.operations.recording import Decision, carry_out
 from certhouse.operations.surroundings import look_around, node_named, purpose_on
-from certhouse.policy.certificate_requests import KeyChoice, choose_key, choose_names, multi_server_faults, request_template
+from certhouse.policy.certificate_requests import (
+    KeyChoice,
+    choose_key,
+    choose_names,
+    multi_server_faults,
+    request_template,
+)
 from certhouse.ports.store import Store, Transaction
 from certhouse.ports.world import Bell, Clock, Ids
 from certhouse.vocabulary import ChangeKind, Distribution, NodeName, PurposeName, StepAction

@@ -67,7 +67,12 @@ def generate_self_signed(
         days = _days(purpose, command.days, faults)
         key = choose_key(purpose, command.key_length, command.hash, faults)
         names = choose_names(
-            purpose, node, common_name=command.common_name, sans=command.sans, parent_domain=command.parent_domain, faults=faults
+            purpose,
+            node,
+            common_name=command.common_name,
+            sans=command.sans,
+            parent_domain=command.parent_domain,
+            faults=faults,
         )
         template = request_template(purpose, names, key, command.subject, include_ou=command.include_ou, faults=faults)
         if faults:
@@ -78,7 +83,14 @@ def generate_self_signed(
 
 
 def regenerate_certificate(
-    command: RegenerateCertificate, *, store: Store, clock: Clock, ids: Ids, bell: Bell, actor: str, dry_run: bool = False
+    command: RegenerateCertificate,
+    *,
+    store: Store,
+    clock: Clock,
+    ids: Ids,
+    bell: Bell,
+    actor: str,
+    dry_run: bool = False,
 ) -> Change:
     """Replaces an identity, expired or not, by a self-signed one with a key of the same type and length."""
 
@@ -97,7 +109,9 @@ def regenerate_certificate(
             purpose,
             node,
             common_name=facts.common_name if facts is not None and len(facts.common_name) <= 64 else None,
-            sans=tuple(f"{san.kind}:{san.value}" for san in facts.sans if san.kind != "other") if facts is not None else (),
+            sans=tuple(f"{san.kind}:{san.value}" for san in facts.sans if san.kind != "other")
+            if facts is not None
+            else (),
             parent_domain=False,
             faults=faults,
         )

@@ -36,7 +36,9 @@ def import_trust(
     def decide(tx: Transaction, now: datetime) -> Decision:
         surroundings = look_around(tx)
         if command.store not in surroundings.catalog.stores:
-            raise NotFound(f"there is no trust store {command.store}; there are: {', '.join(surroundings.catalog.stores)}")
+            raise NotFound(
+                f"there is no trust store {command.store}; there are: {', '.join(surroundings.catalog.stores)}"
+            )
         return decide_trust_import(
             tx,
             surroundings,

@@ -81,7 +81,9 @@ def record(decision: Decision, tx: Transaction, *, ids: Ids, actor: str, now: da
         first = change.steps[0]
         work = encode(decision.sealed_work)
         tx.tasks.add(Task(id=task_id(change.id, first.number), node=first.node, fence=0, work=work, created=now))
-    tx.audit.add(AuditRecord(at=now, actor=actor, action=plan.kind, target=plan.summary, outcome="recorded", detail=change.id))
+    tx.audit.add(
+        AuditRecord(at=now, actor=actor, action=plan.kind, target=plan.summary, outcome="recorded", detail=change.id)
+    )
     return change
 
 
@@ -112,7 +114,11 @@ def carry_out(
             change = record(decide(tx, now), tx, ids=ids, actor=actor, now=now)
     except CerthouseError as error:
         with store.begin() as tx:
-            tx.audit.add(AuditRecord(at=now, actor=actor, action="refused", target="", outcome=error.code, detail=str(error)[:500]))
+            tx.audit.add(
+                AuditRecord(
+                    at=now, actor=actor, action="refused", target="", outcome=error.code, detail=str(error)[:500]
+                )
+            )
         raise
     bell.ring("worker")
     return change

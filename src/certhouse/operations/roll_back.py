@@ -33,7 +33,9 @@ def decide_rollback(tx: Transaction, change: Change) -> Decision:
                 detail=f"change {change.id} is {change.state}: there is nothing to roll back",
                 found=change.state,
                 expected=" or ".join(_UNDOABLE),
-                remedy="wait for it, or cancel it" if change.state is ChangeState.RUNNING else "look at `certhouse change list`",
+                remedy="wait for it, or cancel it"
+                if change.state is ChangeState.RUNNING
+                else "look at `certhouse change list`",
             )
         )
     surroundings = look_around(tx)
@@ -109,7 +111,11 @@ def _trust_back(
         origin = step.facts.get("origin", "")
         if step.action is StepAction.REMOVE_TRUST:
             grave = tx.trust.tombstone(store, Fingerprint(mine[0]), node)
-            facts = {"fingerprints": ",".join(mine), "origin": origin, "description": grave.description if grave else ""}
+            facts = {
+                "fingerprints": ",".join(mine),
+                "origin": origin,
+                "description": grave.description if grave else "",
+            }
             before.extend(trust_steps(surroundings, StepAction.INSTALL_TRUST, store, node, facts))
         else:
             facts = {"fingerprints": ",".join(mine)}
@@ -118,7 +124,12 @@ def _trust_back(
 
 
 def _is_by(
-    tx: Transaction, change: Change, action: StepAction, store: StoreName, fingerprint: Fingerprint, node: NodeName | None
+    tx: Transaction,
+    change: Change,
+    action: StepAction,
+    store: StoreName,
+    fingerprint: Fingerprint,
+    node: NodeName | None,
 ) -> bool:
     """Says whether the entry, or its deletion, is still this change's own and nobody's later."""
     if action is StepAction.INSTALL_TRUST:
@@ -130,7 +141,11 @@ def _is_by(
 
 def _restarts(surroundings: Surroundings, change: Change) -> tuple[Step, ...]:
     """Gives the restarts that undoing needs: the same services, with the gates of what they then serve."""
-    done = {(step.node, step.target) for step in change.steps if step.action is StepAction.RESTART and step.state is StepState.DONE}
+    done = {
+        (step.node, step.target)
+        for step in change.steps
+        if step.action is StepAction.RESTART and step.state is StepState.DONE
+    }
     state = StepState.WAITING
     steps: list[Step] = []
     for step in change.steps:
@@ -138,7 +153,9 @@ def _restarts(surroundings: Surroundings, change: Change) -> tuple[Step, ...]:
             steps.append(Step(number=0, node=step.node, action=StepAction.RESTART, target=step.target, state=state))
         elif step.action is StepAction.VERIFY_SERVED and (step.node, step.facts["service"]) in done:
             facts = {"service": step.facts["service"]}
-            steps.append(Step(number=0, node=step.node, action=StepAction.VERIFY_SERVED, target=step.target, facts=facts))
+            steps.append(
+                Step(number=0, node=step.node, action=StepAction.VERIFY_SERVED, target=step.target, facts=facts)
+            )
     return tuple(steps)
 
 

@@ -52,7 +52,15 @@ def get_setting(name: SettingName, *, store: Store) -> SettingView:
 
 
 def set_setting(
-    name: SettingName, value: str, *, store: Store, clock: Clock, ids: Ids, bell: Bell, actor: str, dry_run: bool = False
+    name: SettingName,
+    value: str,
+    *,
+    store: Store,
+    clock: Clock,
+    ids: Ids,
+    bell: Bell,
+    actor: str,
+    dry_run: bool = False,
 ) -> Change:
     """Sets a value and plans what the catalog says has to restart for it. Raises Refused for one out of range."""
 

@@ -11,7 +11,16 @@ from certhouse.operations.surroundings import look_around
 from certhouse.operations.trust_stores import members
 from certhouse.policy.plan import Surroundings
 from certhouse.ports.store import Store, Transaction
-from certhouse.vocabulary import CertificateType, ChangeId, EntryKey, Fingerprint, NodeName, PurposeName, ServiceName, Usage
+from certhouse.vocabulary import (
+    CertificateType,
+    ChangeId,
+    EntryKey,
+    Fingerprint,
+    NodeName,
+    PurposeName,
+    ServiceName,
+    Usage,
+)
 from certhouse.x509.describe import Extension, describe_extensions, describe_tags
 from certhouse.x509.export import to_pem
 from certhouse.x509.facts import CertificateFacts

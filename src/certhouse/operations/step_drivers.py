@@ -84,7 +84,9 @@ def _done(step: Step, detail: str = "", **facts: str) -> Step:
     return replace(step, state=StepState.DONE, detail=detail or step.detail, facts={**step.facts, **facts})
 
 
-def _ask(tx: Transaction, change: Change, step: Step, work: Work | None, now: datetime, fence: int, attempt: int = 1) -> Result | Later:
+def _ask(
+    tx: Transaction, change: Change, step: Step, work: Work | None, now: datetime, fence: int, attempt: int = 1
+) -> Result | Later:
     """Hands a task to the step's node, or gives the node's answer. ``work`` is None for one that was handed over before."""
     name = task_id(change.id, step.number, attempt)
     task = tx.tasks.get(name)
@@ -92,14 +94,18 @@ def _ask(tx: Transaction, change: Change, step: Step, work: Work | None, now: da
         tx.tasks.add(Task(id=name, node=step.node, fence=fence, work=encode(work), created=now))
     if task is None or task.result is None:
         running = replace(step, state=StepState.RUNNING)
-        return Later(step=running, topics=(f"node:{step.node}",) if step.state is StepState.PLANNED or task is None else ())
+        return Later(
+            step=running, topics=(f"node:{step.node}",) if step.state is StepState.PLANNED or task is None else ()
+        )
     return decode_result(task.result)
 
 
 def _unexpected(step: Step, result: Result) -> Failed:
     if isinstance(result, TaskRefused):
         return Failed(faults=result.faults)
-    return Failed(faults=(Fault(code="unexpected-answer", detail=f"{step.node} gave another answer than was asked for"),))
+    return Failed(
+        faults=(Fault(code="unexpected-answer", detail=f"{step.node} gave another answer than was asked for"),)
+    )
 
 
 def make_key(tx: Transaction, change: Change, step: Step, now: datetime, fence: int) -> Outcome:
@@ -133,7 +139,9 @@ def make_key(tx: Transaction, change: Change, step: Step, now: datetime, fence: 
             change=change.id,
         )
     )
-    return Finished(step=_done(step, key_id=result.key_id), facts={"key_id": result.key_id, "replaced": former.id if former else ""})
+    return Finished(
+        step=_done(step, key_id=result.key_id), facts={"key_id": result.key_id, "replaced": former.id if former else ""}
+    )
 
 
 def make_self_signed(tx: Transaction, change: Change, step: Step, now: datetime, fence: int) -> Outcome:
@@ -155,7 +163,11 @@ def make_self_signed(tx: Transaction, change: Change, step: Step, now: datetime,
         return _unexpected(step, result)
     facts = read_certificate(result.certificate)
     if facts.key_id != result.key_id or not facts.self_signed:
-        return Failed(faults=(Fault(code="unexpected-answer", detail=f"{step.node} made a certificate that does not fit its key"),))
+        return Failed(
+            faults=(
+                Fault(code="unexpected-answer", detail=f"{step.node} made a certificate that does not fit its key"),
+            )
+        )
     tx.certificates.add([facts])
     found = {"fingerprint": facts.fingerprint, "key_id": facts.key_id}
     return Finished(step=_done(step, **found), facts=found)
@@ -300,7 +312,9 @@ def _let_wait_again(tx: Transaction, request: PendingRequest, now: datetime) -> 
 
 
 def control(tx: Transaction, change: Change, step: Step, now: datetime, fence: int) -> Outcome:
-    action = {StepAction.START: ServiceAction.START, StepAction.STOP: ServiceAction.STOP}.get(step.action, ServiceAction.RESTART)
+    action = {StepAction.START: ServiceAction.START, StepAction.STOP: ServiceAction.STOP}.get(
+        step.action, ServiceAction.RESTART
+    )
     result = _ask(tx, change, step, ControlService(service=ServiceName(step.target), action=action), now, fence)
     if isinstance(result, Later):
         return result
@@ -312,7 +326,9 @@ def control(tx: Transaction, change: Change, step: Step, now: datetime, fence: i
             faults=(
                 Fault(
                     code="service-state",
-                    detail=f"{step.target} on {step.node} is not {wanted} after {action}: {result.service.detail}".rstrip(": "),
+                    detail=f"{step.target} on {step.node} is not {wanted} after {action}: {result.service.detail}".rstrip(
+                        ": "
+                    ),
                     found=result.service.status,
                     expected=wanted,
                     remedy="look at the service's own log on the node",
@@ -329,7 +345,9 @@ def verify_served(tx: Transaction, change: Change, step: Step, now: datetime, fe
     if not_before and now < datetime.fromisoformat(not_before):
         return Later(step=step)
     service = ServiceName(step.facts["service"])
-    result = _ask(tx, change, step, ProbePurpose(purpose=PurposeName(step.target), service=service), now, fence, attempt)
+    result = _ask(
+        tx, change, step, ProbePurpose(purpose=PurposeName(step.target), service=service), now, fence, attempt
+    )
     if isinstance(result, Later):
         return result
     if not isinstance(result, Probed):

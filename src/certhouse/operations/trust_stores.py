@@ -50,7 +50,9 @@ def decide_trust_import(
     home = home_of(surroundings, store, node)
     where = home or surroundings.nodes[0]
     waiting = {request.key_id: request.purpose for request in tx.requests.all(replaced=True)}
-    faults, warnings = check_trust(certificates, store=store, known=members(tx, surroundings, store, home), waiting=waiting, now=now)
+    faults, warnings = check_trust(
+        certificates, store=store, known=members(tx, surroundings, store, home), waiting=waiting, now=now
+    )
     if faults:
         raise Refused(faults)
     steps: list[Step] = []
@@ -62,11 +64,20 @@ def decide_trust_import(
             facts = {"fingerprints": ",".join(absent), "description": description, "origin": ""}
             steps.extend(trust_steps(surroundings, StepAction.INSTALL_TRUST, name, local, facts))
     if not certificates:
-        raise Refused(Fault(code="no-certificate", detail="the upload holds no certificate", remedy="choose a file with certificates"))
+        raise Refused(
+            Fault(
+                code="no-certificate",
+                detail="the upload holds no certificate",
+                remedy="choose a file with certificates",
+            )
+        )
     after = aftermath(surroundings, store, "import", surroundings.nodes_with_store(store)) if new else None
     there = len(certificates) - len(new)
     if there > 0:
-        warnings = (*warnings, f"{there} of {len(certificates)} certificate(s) are in {store} already and stay as they are")
+        warnings = (
+            *warnings,
+            f"{there} of {len(certificates)} certificate(s) are in {store} already and stay as they are",
+        )
     plan = Plan(
         kind=kind,
         summary=f"{len(new)} certificate(s) to {store}",

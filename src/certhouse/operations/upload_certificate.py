@@ -165,7 +165,13 @@ def _plan_identity(
     work = None
     if match.key is not None:
         steps.append(
-            Step(number=0, node=node.name, action=StepAction.IMPORT_KEY, target=purpose.name, facts={"key_id": leaf.key_id})
+            Step(
+                number=0,
+                node=node.name,
+                action=StepAction.IMPORT_KEY,
+                target=purpose.name,
+                facts={"key_id": leaf.key_id},
+            )
         )
         info = seal_info(node.name, purpose.name, leaf.key_id)
         sealed = seal.seal(node.seal_key, info, private_key_der(match.key))

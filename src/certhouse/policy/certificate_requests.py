@@ -85,7 +85,9 @@ def choose_names(
     if purpose.auto_sans.parent_domain and parent_domain and node.domain:
         automatic.append(San(kind="dns", value=node.domain.lower()))
     names = Names(common_name=common_name or node.name, sans=tuple(dict.fromkeys((*automatic, *own))))
-    for wildcard in sorted({name for name in (names.common_name, *(san.value for san in names.sans)) if name.startswith("*")}):
+    for wildcard in sorted(
+        {name for name in (names.common_name, *(san.value for san in names.sans)) if name.startswith("*")}
+    ):
         if not purpose.wildcard_allowed:
             faults.append(
                 Fault(
@@ -134,7 +136,9 @@ def request_template(
             )
         if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
             faults.append(
-                Fault(code="subject-characters", detail=f"the subject's {short} has control characters", found=repr(value))
+                Fault(
+                    code="subject-characters", detail=f"the subject's {short} has control characters", found=repr(value)
+                )
             )
     return CsrTemplate(
         subject=tuple((short, value.upper() if short == "C" else value) for short, value in full),

@@ -54,7 +54,9 @@ def _kind_by_form(value: str) -> str:
 
 def _unusable(text: str, expected: str) -> Refused:
     return Refused(
-        Fault(code="san-unusable", detail=f"{text!r} cannot be a subject alternative name", found=text, expected=expected)
+        Fault(
+            code="san-unusable", detail=f"{text!r} cannot be a subject alternative name", found=text, expected=expected
+        )
     )
 
 

@@ -19,7 +19,15 @@ class Keys(Protocol):
         """Gives a CSR (DER) signed with the key. Raises NotFound."""
 
     def self_sign(
-        self, purpose: PurposeName, key_id: KeyId, template: CsrTemplate, *, serial: int, not_before: datetime, days: int, ca: bool
+        self,
+        purpose: PurposeName,
+        key_id: KeyId,
+        template: CsrTemplate,
+        *,
+        serial: int,
+        not_before: datetime,
+        days: int,
+        ca: bool,
     ) -> bytes:
         """Gives a self-signed certificate (DER). Raises NotFound."""
 

@@ -74,7 +74,9 @@ def _value(value: x509.ExtensionType) -> str:
         case x509.AuthorityKeyIdentifier():
             return (value.key_identifier or b"").hex(":")
         case x509.AuthorityInformationAccess():
-            return ", ".join(f"{algorithm_name(access.access_method)} {_name(access.access_location)}" for access in value)
+            return ", ".join(
+                f"{algorithm_name(access.access_method)} {_name(access.access_location)}" for access in value
+            )
         case x509.CRLDistributionPoints():
             return ", ".join(_name(name) for point in value for name in point.full_name or ())
         case x509.CertificatePolicies():
@@ -100,7 +102,9 @@ def _public_key(facts: CertificateFacts) -> tuple[str, str]:
             point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
             return f"EC {key.curve.name}", point.hex()
         case _:
-            return f"{facts.key_type} {facts.key_length} bits", key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo).hex()
+            return f"{facts.key_type} {facts.key_length} bits", key.public_bytes(
+                Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+            ).hex()
 
 
 _TAGS: Mapping[str, Callable[[CertificateFacts], str]] = {

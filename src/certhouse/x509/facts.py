@@ -91,7 +91,9 @@ def fingerprint_of(der: bytes) -> Fingerprint:
 
 
 def unreadable(what: str, detail: str, remedy: str = "") -> Unreadable:
-    return Unreadable(Fault(code=f"{what}-unreadable", detail=f"the {what.replace('-', ' ')} cannot be read: {detail}", remedy=remedy))
+    return Unreadable(
+        Fault(code=f"{what}-unreadable", detail=f"the {what.replace('-', ' ')} cannot be read: {detail}", remedy=remedy)
+    )
 
 
 def sans_of(value: x509.SubjectAlternativeName) -> tuple[San, ...]:
@@ -181,8 +183,17 @@ def read_certificate(der: bytes) -> CertificateFacts:
         raise unreadable("certificate", f"it has {len(der)} bytes, more than {LARGEST}")
     try:
         return _read(der)
-    except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
-        raise unreadable("certificate", _one_line(error), "check that the file is whole and holds a certificate") from error
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        UnsupportedAlgorithm,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
+        raise unreadable(
+            "certificate", _one_line(error), "check that the file is whole and holds a certificate"
+        ) from error
 
 
 def _one_line(error: Exception) -> str:
@@ -198,7 +209,9 @@ def _read(der: bytes) -> CertificateFacts:
     subject_der, issuer_der = subject.public_bytes(), issuer.public_bytes()
     issuer_text, issuer_key = _name_facts(issuer_der, issuer)
     self_issued = subject_der == issuer_der
-    subject_text, subject_key = (issuer_text, issuer_key) if self_issued else (subject.rfc4514_string(), name_key(subject))
+    subject_text, subject_key = (
+        (issuer_text, issuer_key) if self_issued else (subject.rfc4514_string(), name_key(subject))
+    )
     self_issued = subject_key == issuer_key
     found = _Extensions()
     for extension in certificate.extensions:

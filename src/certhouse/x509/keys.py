@@ -66,7 +66,11 @@ def load_private_key(data: bytes, password: bytes | None = None) -> PrivateKey:
     try:
         key = (load_pem_private_key if pem else load_der_private_key)(data, password)
     except TypeError as error:
-        wanted = "it is encrypted and no password was given" if password is None else "a password was given and it is not encrypted"
+        wanted = (
+            "it is encrypted and no password was given"
+            if password is None
+            else "a password was given and it is not encrypted"
+        )
         raise _unreadable(wanted) from error
     except (ValueError, UnsupportedAlgorithm, OverflowError) as error:
         # The library's text may quote parts of the input: nothing of it goes on.
@@ -97,4 +101,10 @@ def checked(key: object) -> PrivateKey:
 
 
 def _unreadable(detail: str) -> Unreadable:
-    return Unreadable(Fault(code="key-unreadable", detail=f"the private key cannot be read: {detail}", remedy="check the file and its password"))
+    return Unreadable(
+        Fault(
+            code="key-unreadable",
+            detail=f"the private key cannot be read: {detail}",
+            remedy="check the file and its password",
+        )
+    )

@@ -69,7 +69,13 @@ class _Found:
 
 
 def _at(where: str, fault: Fault) -> Fault:
-    return Fault(code=fault.code, detail=f"{where}: {fault.detail}", found=fault.found, expected=fault.expected, remedy=fault.remedy)
+    return Fault(
+        code=fault.code,
+        detail=f"{where}: {fault.detail}",
+        found=fault.found,
+        expected=fault.expected,
+        remedy=fault.remedy,
+    )
 
 
 def read_material(
@@ -185,7 +191,9 @@ def _decoded(body: bytes) -> bytes:
     try:
         return base64.b64decode(b"".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise Unreadable(Fault(code="pem-unreadable", detail="its base64 is damaged", remedy="check that the file is whole")) from None
+        raise Unreadable(
+            Fault(code="pem-unreadable", detail="its base64 is damaged", remedy="check that the file is whole")
+        ) from None
 
 
 def _sort_der(der: bytes, where: str, found: _Found) -> None:
@@ -240,7 +248,11 @@ def _sort_bag(der: bytes, where: str, found: _Found) -> None:
         members = list(_bag_members(der))
     except (ValueError, UnsupportedAlgorithm, TypeError) as error:
         raise Unreadable(
-            Fault(code="pkcs7-unreadable", detail="the PKCS#7 cannot be read, or holds no certificates", remedy="check that the file is whole")
+            Fault(
+                code="pkcs7-unreadable",
+                detail="the PKCS#7 cannot be read, or holds no certificates",
+                remedy="check that the file is whole",
+            )
         ) from error
     for number, member in enumerate(members, 1):
         found.add_certificate(member, f"{where}, certificate {number}")
@@ -262,8 +274,14 @@ def _as_pkcs12(der: bytes, where: str, found: _Found) -> bool:
     try:
         bag = pkcs12.load_pkcs12(der, found.password)
     except (ValueError, UnsupportedAlgorithm, TypeError) as error:
-        detail = "the PKCS#12 needs a password" if found.password is None else "the password is wrong, or the PKCS#12 is damaged"
-        raise Unreadable(Fault(code="pkcs12-unreadable", detail=detail, remedy="give the password it was exported with")) from error
+        detail = (
+            "the PKCS#12 needs a password"
+            if found.password is None
+            else "the password is wrong, or the PKCS#12 is damaged"
+        )
+        raise Unreadable(
+            Fault(code="pkcs12-unreadable", detail=detail, remedy="give the password it was exported with")
+        ) from error
     if bag.key is not None:
         found.private_keys.append(checked(bag.key))
     for member in ([bag.cert] if bag.cert else []) + list(bag.additional_certs):

@@ -185,7 +185,9 @@ class _Search:
         self._signatures -= 1
         _check_signature(self._certificate(subject), subject, certificate, self._wanted, depth)
 
-    def _check_issuer(self, issuer: CertificateFacts, certificate: x509.Certificate, depth: int, anchored: bool) -> None:
+    def _check_issuer(
+        self, issuer: CertificateFacts, certificate: x509.Certificate, depth: int, anchored: bool
+    ) -> None:
         name = issuer.common_name or issuer.subject
         # An old root of version 1 has no extensions to say that it is a CA; being an anchor says it.
         exempt = anchored and certificate.version is x509.Version.v1
@@ -213,7 +215,11 @@ class _Search:
                 except UnusableConstraint as error:
                     raise _Fault("name-constraints", str(error), len(path)) from error
                 if offending is not None:
-                    raise _Fault("name-constraints", f"the name {offending} is outside what a CA of the chain may vouch for", len(path))
+                    raise _Fault(
+                        "name-constraints",
+                        f"the name {offending} is outside what a CA of the chain may vouch for",
+                        len(path),
+                    )
             if is_leaf:
                 return
             if not is_anchor and not facts.self_issued:
@@ -250,15 +256,22 @@ def _own_faults(facts: CertificateFacts, certificate: x509.Certificate, wanted: 
     """Gives what a certificate is at fault with by itself, be it leaf or CA."""
     name = facts.common_name or facts.subject or facts.fingerprint
     if wanted.at > facts.not_after:
-        yield Fault(code="expired", detail=f"{name} expired on {facts.not_after.isoformat()}", found=facts.not_after.isoformat())
+        yield Fault(
+            code="expired", detail=f"{name} expired on {facts.not_after.isoformat()}", found=facts.not_after.isoformat()
+        )
     if wanted.at < facts.not_before:
         yield Fault(code="not-yet-valid", detail=f"{name} is not valid before {facts.not_before.isoformat()}")
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < SHORTEST_RSA:
-        yield Fault(code="key-too-short", detail=f"the RSA key of {name} has {key.key_size} bits, fewer than {SHORTEST_RSA}")
+        yield Fault(
+            code="key-too-short", detail=f"the RSA key of {name} has {key.key_size} bits, fewer than {SHORTEST_RSA}"
+        )
     for extension in certificate.extensions:
         if extension.critical and extension.oid not in _KNOWN:
-            yield Fault(code="critical-extension", detail=f"{name} has the unknown critical extension {extension.oid.dotted_string}")
+            yield Fault(
+                code="critical-extension",
+                detail=f"{name} has the unknown critical extension {extension.oid.dotted_string}",
+            )
     if certificate.version is x509.Version.v1 and len(certificate.extensions):
         yield Fault(code="version", detail=f"{name} is of version 1 and has extensions")
 
@@ -278,7 +291,9 @@ def _name_faults(facts: CertificateFacts, dns_name: str | None, ip: str | None) 
     names = [san.value for san in facts.sans if san.kind == "dns"]
     addresses = [san.value for san in facts.sans if san.kind == "ip"]
     if dns_name is not None and not any(matches(name, dns_name) for name in names):
-        yield Fault(code="name", detail=f"the certificate is not for {dns_name}", found=", ".join(names), expected=dns_name)
+        yield Fault(
+            code="name", detail=f"the certificate is not for {dns_name}", found=", ".join(names), expected=dns_name
+        )
     if ip is not None:
         try:
             wanted = str(ipaddress.ip_address(ip))
