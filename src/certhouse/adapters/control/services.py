@@ -45,7 +45,10 @@ class BoundServices:
         binding = self._read().get(service)
         if binding is None:
             return ObservedService(service=service, status=ServiceStatus.UNBOUND, controller="")
-        status, instance, detail = self._look(binding)
+        try:
+            status, instance, detail = self._look(binding)
+        except (Refused, Unavailable) as error:
+            status, instance, detail = ServiceStatus.UNKNOWN, "", str(error)
         return ObservedService(
             service=service, status=status, controller=binding.controller, instance=instance, detail=detail
         )
