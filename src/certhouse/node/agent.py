@@ -40,7 +40,6 @@ class Agent:
         self._journal = Journal(data / "node" / "journal")
         self._tasks = TaskDoer(keys, services, self._journal)
         self._state_file = data / "node" / "applied.json"
-        self._desired_file = data / "node" / "desired.json"
         self._desired: DesiredState | None = None
         self._faults: tuple[str, ...] = ()
         self._converging = asyncio.Lock()

@@ -17,7 +17,7 @@ from certhouse.adapters.vault.keys import FileKeys
 from certhouse.adapters.vault.subject_hash import subject_hash
 from certhouse.errors import Fault, Refused, Unreadable
 from certhouse.model.node import DesiredIdentity, ObservedIdentity
-from certhouse.vocabulary import Fingerprint, KeyId, PurposeName, StoreName
+from certhouse.vocabulary import Fingerprint, KeyId, KeyType, PurposeName, StoreName
 from certhouse.x509.export import to_pem, to_pkcs12, trust_pkcs12
 from certhouse.x509.facts import fingerprint_of, read_certificate
 from certhouse.x509.keys import key_id, load_private_key, private_key_pem
@@ -114,6 +114,14 @@ class FileVault:
         return ObservedIdentity(
             purpose=purpose, fingerprint=facts.fingerprint, key_id=found, key_fits=whole and found == facts.key_id
         )
+
+    def key_type(self, purpose: PurposeName) -> KeyType | None:
+        """Gives the type of the key that the purpose's certificate on disk is for, or None if there is none."""
+        try:
+            certificates = x509.load_pem_x509_certificates((self._data / "live" / purpose / "cert.pem").read_bytes())
+            return read_certificate(_der(certificates[0])).key_type
+        except (OSError, ValueError, Unreadable):
+            return None
 
     @staticmethod
     def _whole(folder: Path) -> bool:

@@ -1,0 +1,82 @@
+"""The application: routers, protection, errors."""
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from certhouse.api import accounts, certificates, health, operation, trust
+from certhouse.api.asking import Reader, answer
+from certhouse.errors import CerthouseError
+from certhouse.http.problems import problem, problem_document
+from certhouse.http.protection import Protection
+from certhouse.wiring.server import Server
+
+LARGEST_REQUEST = 2 << 20
+"""Bytes: an upload of 1 MiB as base64, and what is around it."""
+
+LARGEST_BULK = 24 << 20
+
+log = structlog.get_logger("certhouse.api")
+
+
+def create_app(server: Server, hosts: frozenset[str] = frozenset()) -> FastAPI:
+    """Gives the application. ``hosts`` are the names it answers to; none means any."""
+    app = FastAPI(title="Certhouse", version="1", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.server = server
+    api = APIRouter(prefix="/api/v1")
+    for router in (accounts.public, accounts.router, certificates.router, trust.router, operation.router):
+        api.include_router(router)
+
+    @api.get("/openapi.json", include_in_schema=False)
+    def openapi(actor: Reader) -> Response:
+        return answer(app.openapi())
+
+    app.include_router(health.router)
+    app.include_router(api)
+    app.add_exception_handler(CerthouseError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+    app.add_middleware(
+        Protection, hosts=hosts, largest=LARGEST_REQUEST, largest_bulk=LARGEST_BULK, bulk_suffix="/import"
+    )
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, CerthouseError):
+        return await _unforeseen(request, error)
+    return problem(error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Names what is wrong in a request, and never repeats its values: one of them may be a password."""
+    found = error.errors() if isinstance(error, RequestValidationError | ValidationError) else []
+    faults = [
+        {
+            "code": "request",
+            "detail": f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}",
+            "found": "",
+            "expected": "",
+            "remedy": "see /api/v1/openapi.json",
+        }
+        for item in found
+    ]
+    return problem_document(422, "Refused", "the request does not fit", "request", faults=faults)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    title = {404: "Not found", 405: "Method not allowed"}.get(status, "Refused")
+    return problem_document(status, title, f"{request.method} {request.url.path}: {title.lower()}", "http", headers=headers)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    """The last resort: the log names the place, the answer nothing."""
+    log.error("unforeseen", path=request.url.path, error=type(error).__name__, exc_info=error)
+    return problem_document(500, "Error", "something unforeseen went wrong; the log of the server has it", "unforeseen")

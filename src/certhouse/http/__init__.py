@@ -1,0 +1,1 @@
+"""What web, api and gateway share: who is asking, headers that protect, errors as problem documents, the listener."""

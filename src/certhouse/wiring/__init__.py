@@ -1,0 +1,1 @@
+"""Which adapters each kind of process has. Nothing is imported before it is needed."""
