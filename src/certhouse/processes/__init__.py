@@ -1,0 +1,1 @@
+"""What a command starts: ``up``, ``server`` and ``node run``."""
