@@ -10,7 +10,16 @@ from pathlib import Path
 from certhouse.adapters.vault.atomic import replace_file
 from certhouse.errors import Misconfigured
 
-_KEYS = ("data", "listen", "gateway_listen", "database_url", "node_name", "domain", "key_encryption_key", "allowed_hosts")
+_KEYS = (
+    "data",
+    "listen",
+    "gateway_listen",
+    "database_url",
+    "node_name",
+    "domain",
+    "key_encryption_key",
+    "allowed_hosts",
+)
 _SECRETS = ("database_url", "key_encryption_key")
 
 

@@ -19,7 +19,14 @@ public = APIRouter(tags=["accounts"])
 
 def _session_answer(logged_in: accounts.LoggedIn) -> Response:
     session = logged_in.session
-    response = answer({"user": logged_in.user.name, "role": logged_in.user.role, "csrf_token": session.csrf_token, "expires": session.expires})
+    response = answer(
+        {
+            "user": logged_in.user.name,
+            "role": logged_in.user.role,
+            "csrf_token": session.csrf_token,
+            "expires": session.expires,
+        }
+    )
     response.set_cookie(
         COOKIE,
         logged_in.cookie,
@@ -123,7 +130,13 @@ class NewUser(Body):
 def add_user(body: NewUser, server: ServerPart, actor: Administrator) -> Response:
     """Add a user."""
     user = accounts.add_user(
-        body.name, body.password, body.role, store=server.store, clock=server.clock, passwords=server.passwords, actor=actor.name
+        body.name,
+        body.password,
+        body.role,
+        store=server.store,
+        clock=server.clock,
+        passwords=server.passwords,
+        actor=actor.name,
     )
     return answer(_user_view(user), 201)
 

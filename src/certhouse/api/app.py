@@ -73,7 +73,9 @@ async def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     title = {404: "Not found", 405: "Method not allowed"}.get(status, "Refused")
-    return problem_document(status, title, f"{request.method} {request.url.path}: {title.lower()}", "http", headers=headers)
+    return problem_document(
+        status, title, f"{request.method} {request.url.path}: {title.lower()}", "http", headers=headers
+    )
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:

@@ -79,7 +79,11 @@ def once(request: Request, server: Server, actor: Actor, body: bytes, act: Calla
     if known is not None:
         if known[0] != mark:
             raise Conflict(
-                Fault(code="idempotency-key", detail="this Idempotency-Key was used for another request", remedy="use a fresh one")
+                Fault(
+                    code="idempotency-key",
+                    detail="this Idempotency-Key was used for another request",
+                    remedy="use a fresh one",
+                )
             )
         return Response(known[2], status_code=known[1], media_type="application/json")
     response = act()
@@ -97,5 +101,9 @@ def must_match(request: Request, value: Any) -> None:
     wanted = request.headers.get("if-match")
     if wanted and wanted.strip() not in ("*", etag(value)):
         raise Conflict(
-            Fault(code="changed-meanwhile", detail="it has been changed since you looked", remedy="look again, then repeat the change")
+            Fault(
+                code="changed-meanwhile",
+                detail="it has been changed since you looked",
+                remedy="look again, then repeat the change",
+            )
         )

@@ -78,14 +78,21 @@ def list_query(
     if node is not None:
         conditions.append(Condition(field=Field.NODE, operator=Operator.IS, value=node))
     return ListQuery(
-        conditions=tuple(conditions), sort=sort, descending=order == "desc", limit=limit, cursor=cursor, now=server.clock.now()
+        conditions=tuple(conditions),
+        sort=sort,
+        descending=order == "desc",
+        limit=limit,
+        cursor=cursor,
+        now=server.clock.now(),
     )
 
 
 def page_answer(server: Server, query: ListQuery) -> Response:
     page = find_certificates(query, store=server.store)
     body: dict[str, Any] = {"items": page.items, "next": page.next}
-    body["total" if page.total is not None else "total_at_least"] = page.total if page.total is not None else page.total_at_least
+    body["total" if page.total is not None else "total_at_least"] = (
+        page.total if page.total is not None else page.total_at_least
+    )
     return answer(body)
 
 
@@ -151,11 +158,15 @@ def unpack(text: str, what: str) -> bytes:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Refused(Fault(code="base64", detail=f"{what} is not base64", remedy="encode the file's bytes as base64")) from error
+        raise Refused(
+            Fault(code="base64", detail=f"{what} is not base64", remedy="encode the file's bytes as base64")
+        ) from error
 
 
 @router.post("/certificates")
-async def upload(request: Request, server: ServerPart, actor: Administrator, dry_run: DryRun = False, wait: Wait = 30) -> Response:
+async def upload(
+    request: Request, server: ServerPart, actor: Administrator, dry_run: DryRun = False, wait: Wait = 30
+) -> Response:
     """Upload a certificate or chain to a purpose or a trust store, as JSON or as a form with files."""
     import asyncio
 
@@ -167,7 +178,13 @@ async def upload(request: Request, server: ServerPart, actor: Administrator, dry
         key_item = form.get("key")
         key = (await key_item.read() if not isinstance(key_item, str) else key_item.encode()) if key_item else None
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
-        wish = Upload.model_validate({name: value for name, value in fields.items() if name in ("target", "node", "text", "password", "description", "restart")})
+        wish = Upload.model_validate(
+            {
+                name: value
+                for name, value in fields.items()
+                if name in ("target", "node", "text", "password", "description", "restart")
+            }
+        )
     else:
         wish = Upload.model_validate_json(raw)
         files = tuple(unpack(item.content, item.name or "a file") for item in wish.files)
@@ -222,7 +239,9 @@ def show(identifier: Identifier, server: ServerPart, actor: Reader, node: Node =
 
 
 @router.get("/certificates/{identifier}/download")
-def download(identifier: Identifier, server: ServerPart, actor: Reader, format: str = "pem", node: Node = None) -> Response:
+def download(
+    identifier: Identifier, server: ServerPart, actor: Reader, format: str = "pem", node: Node = None
+) -> Response:
     """The certificate as pem, der, or with its chain as p7b."""
     return download_answer(
         download_certificate(identifier, format=format, store=server.store, node=NodeName(node) if node else None)
@@ -234,14 +253,18 @@ class Description(Body):
 
 
 @router.patch("/entries/{entry:path}")
-def describe(entry: Identifier, body: Description, request: Request, server: ServerPart, actor: Administrator) -> Response:
+def describe(
+    entry: Identifier, body: Description, request: Request, server: ServerPart, actor: Administrator
+) -> Response:
     """Edit the description of an entry."""
     with server.store.read() as tx:
         present = tx.entries.get(EntryKey(entry))
     if present is None:
         raise NotFound(f"there is no entry {entry}")
     must_match(request, present)
-    edited = describe_certificate(EntryKey(entry), body.description, store=server.store, clock=server.clock, actor=actor.name)
+    edited = describe_certificate(
+        EntryKey(entry), body.description, store=server.store, clock=server.clock, actor=actor.name
+    )
     return answer(edited, headers={"ETag": etag(edited)})
 
 
@@ -252,14 +275,25 @@ class Regenerate(Body):
 
 @router.post("/identities/{purpose}/regenerate")
 def regenerate(
-    purpose: Identifier, body: Regenerate, server: ServerPart, actor: Administrator, dry_run: DryRun = False, wait: Wait = 30
+    purpose: Identifier,
+    body: Regenerate,
+    server: ServerPart,
+    actor: Administrator,
+    dry_run: DryRun = False,
+    wait: Wait = 30,
 ) -> Response:
     """Replace an identity by a self-signed one with a key of the same type and length."""
     command = RegenerateCertificate(
         purpose=PurposeName(purpose), node=NodeName(body.node) if body.node else None, restart=body.restart
     )
     change = regenerate_certificate(
-        command, store=server.store, clock=server.clock, ids=server.ids, bell=server.bell, actor=actor.name, dry_run=dry_run
+        command,
+        store=server.store,
+        clock=server.clock,
+        ids=server.ids,
+        bell=server.bell,
+        actor=actor.name,
+        dry_run=dry_run,
     )
     return change_answer(server, change, wait)
 
@@ -279,7 +313,12 @@ class SelfSign(Body):
 
 @router.post("/identities/{purpose}/self-sign")
 def self_sign(
-    purpose: Identifier, body: SelfSign, server: ServerPart, actor: Administrator, dry_run: DryRun = False, wait: Wait = 30
+    purpose: Identifier,
+    body: SelfSign,
+    server: ServerPart,
+    actor: Administrator,
+    dry_run: DryRun = False,
+    wait: Wait = 30,
 ) -> Response:
     """Replace an identity by a self-signed one of your choice."""
     command = GenerateSelfSigned(
@@ -296,7 +335,13 @@ def self_sign(
         restart=body.restart,
     )
     change = generate_self_signed(
-        command, store=server.store, clock=server.clock, ids=server.ids, bell=server.bell, actor=actor.name, dry_run=dry_run
+        command,
+        store=server.store,
+        clock=server.clock,
+        ids=server.ids,
+        bell=server.bell,
+        actor=actor.name,
+        dry_run=dry_run,
     )
     return change_answer(server, change, wait)
 
@@ -341,7 +386,13 @@ def create_csr(
 
     def act() -> Response:
         change = generate_csr(
-            command, store=server.store, clock=server.clock, ids=server.ids, bell=server.bell, actor=actor.name, dry_run=dry_run
+            command,
+            store=server.store,
+            clock=server.clock,
+            ids=server.ids,
+            bell=server.bell,
+            actor=actor.name,
+            dry_run=dry_run,
         )
         return change_answer(server, change, wait)
 
@@ -355,7 +406,9 @@ def csr(purpose: Identifier, server: ServerPart, actor: Reader, node: Node = Non
 
 
 @router.get("/csrs/{purpose}/download")
-def csr_download(purpose: Identifier, server: ServerPart, actor: Reader, format: str = "pem", node: Node = None) -> Response:
+def csr_download(
+    purpose: Identifier, server: ServerPart, actor: Reader, format: str = "pem", node: Node = None
+) -> Response:
     """The CSR as pem or der."""
     return download_answer(
         download_csr(PurposeName(purpose), format=format, store=server.store, node=NodeName(node) if node else None)

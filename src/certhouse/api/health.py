@@ -55,14 +55,29 @@ class _Metrics(Collector):
                     break
                 if entry.not_after is None or entry.not_before is None:
                     continue
-                values = [entry.common_name, entry.issuer, entry.serial, entry.purpose or "", entry.store or "", entry.node or ""]
+                values = [
+                    entry.common_name,
+                    entry.issuer,
+                    entry.serial,
+                    entry.purpose or "",
+                    entry.store or "",
+                    entry.node or "",
+                ]
                 after.add_metric(values, entry.not_after.timestamp())
                 before.add_metric(values, entry.not_before.timestamp())
                 expired.add_metric(values, float(entry.not_after < now))
         yield from (after, before, expired)
-        yield GaugeMetricFamily("certhouse_pending_restarts", "Services that run with a former certificate", value=len(list_restarts(store=self._server.store)))
-        yield GaugeMetricFamily("certhouse_open_follow_ups", "What waits for a person", value=len(list_follow_ups(store=self._server.store)))
-        reachable = GaugeMetricFamily("certhouse_node_reachable", "1 for a node that was heard of lately", labels=["node"])
+        yield GaugeMetricFamily(
+            "certhouse_pending_restarts",
+            "Services that run with a former certificate",
+            value=len(list_restarts(store=self._server.store)),
+        )
+        yield GaugeMetricFamily(
+            "certhouse_open_follow_ups", "What waits for a person", value=len(list_follow_ups(store=self._server.store))
+        )
+        reachable = GaugeMetricFamily(
+            "certhouse_node_reachable", "1 for a node that was heard of lately", labels=["node"]
+        )
         for node in list_nodes(store=self._server.store, clock=self._server.clock):
             reachable.add_metric([node.name], float(node.reachable))
         yield reachable

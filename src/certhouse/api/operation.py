@@ -74,7 +74,13 @@ def control(
         all_nodes=node == "all",
     )
     change = control_service(
-        command, store=server.store, clock=server.clock, ids=server.ids, bell=server.bell, actor=actor.name, dry_run=dry_run
+        command,
+        store=server.store,
+        clock=server.clock,
+        ids=server.ids,
+        bell=server.bell,
+        actor=actor.name,
+        dry_run=dry_run,
     )
     return change_answer(server, change, wait)
 
@@ -99,10 +105,17 @@ def change(identifier: Identifier, server: ServerPart, actor: Reader) -> Respons
 
 
 @router.post("/changes/{identifier}/apply", tags=["changes"])
-def apply(identifier: Identifier, server: ServerPart, actor: Administrator, dry_run: DryRun = False, wait: Wait = 30) -> Response:
+def apply(
+    identifier: Identifier, server: ServerPart, actor: Administrator, dry_run: DryRun = False, wait: Wait = 30
+) -> Response:
     """Run the restarts that a change waits for."""
     found = apply_change(
-        ChangeId(identifier), store=server.store, clock=server.clock, bell=server.bell, actor=actor.name, dry_run=dry_run
+        ChangeId(identifier),
+        store=server.store,
+        clock=server.clock,
+        bell=server.bell,
+        actor=actor.name,
+        dry_run=dry_run,
     )
     return answer(found) if dry_run else change_answer(server, found, wait)
 
@@ -112,13 +125,20 @@ def cancel(identifier: Identifier, server: ServerPart, actor: Administrator, dry
     """End a change that has altered nothing yet."""
     return answer(
         cancel_change(
-            ChangeId(identifier), store=server.store, clock=server.clock, bell=server.bell, actor=actor.name, dry_run=dry_run
+            ChangeId(identifier),
+            store=server.store,
+            clock=server.clock,
+            bell=server.bell,
+            actor=actor.name,
+            dry_run=dry_run,
         )
     )
 
 
 @router.post("/changes/{identifier}/rollback", tags=["changes"])
-def rollback(identifier: Identifier, server: ServerPart, actor: Administrator, dry_run: DryRun = False, wait: Wait = 30) -> Response:
+def rollback(
+    identifier: Identifier, server: ServerPart, actor: Administrator, dry_run: DryRun = False, wait: Wait = 30
+) -> Response:
     """Undo a change, by another one."""
     found = rollback_change(
         ChangeId(identifier),
@@ -147,7 +167,9 @@ def follow_ups(server: ServerPart, actor: Reader, all: bool = False) -> Response
 @router.post("/follow-ups/{identifier}/done", tags=["changes"])
 def follow_up_done(identifier: Identifier, server: ServerPart, actor: Administrator) -> Response:
     """Tick a follow-up off."""
-    return answer(close_follow_up(identifier, store=server.store, clock=server.clock, bell=server.bell, actor=actor.name))
+    return answer(
+        close_follow_up(identifier, store=server.store, clock=server.clock, bell=server.bell, actor=actor.name)
+    )
 
 
 @router.get("/settings", tags=["settings"])
@@ -214,7 +236,9 @@ def catalog_check(body: CatalogText, server: ServerPart, actor: Reader) -> Respo
 
 
 @router.post("/catalog/apply", tags=["catalog"])
-def catalog_apply(body: CatalogText, server: ServerPart, actor: Administrator, dry_run: DryRun = False, wait: Wait = 30) -> Response:
+def catalog_apply(
+    body: CatalogText, server: ServerPart, actor: Administrator, dry_run: DryRun = False, wait: Wait = 30
+) -> Response:
     """Put rows of your own in force."""
     found = apply_catalog(
         body.name,

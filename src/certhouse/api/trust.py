@@ -80,7 +80,13 @@ def bulk_import(
         description=body.description,
     )
     change = import_trust(
-        command, store=server.store, clock=server.clock, ids=server.ids, bell=server.bell, actor=actor.name, dry_run=dry_run
+        command,
+        store=server.store,
+        clock=server.clock,
+        ids=server.ids,
+        bell=server.bell,
+        actor=actor.name,
+        dry_run=dry_run,
     )
     return change_answer(server, change, wait)
 
@@ -128,7 +134,13 @@ def delete(
         store=StoreName(name), fingerprint=Fingerprint(identifier.lower()), node=NodeName(node) if node else None
     )
     change = delete_trust_certificate(
-        command, store=server.store, clock=server.clock, ids=server.ids, bell=server.bell, actor=actor.name, dry_run=dry_run
+        command,
+        store=server.store,
+        clock=server.clock,
+        ids=server.ids,
+        bell=server.bell,
+        actor=actor.name,
+        dry_run=dry_run,
     )
     return change_answer(server, change, wait)
 
@@ -148,6 +160,12 @@ def restore(
         store=StoreName(name), fingerprint=Fingerprint(identifier.lower()), node=NodeName(node) if node else None
     )
     change = restore_trust_certificate(
-        command, store=server.store, clock=server.clock, ids=server.ids, bell=server.bell, actor=actor.name, dry_run=dry_run
+        command,
+        store=server.store,
+        clock=server.clock,
+        ids=server.ids,
+        bell=server.bell,
+        actor=actor.name,
+        dry_run=dry_run,
     )
     return change_answer(server, change, wait)

@@ -31,7 +31,13 @@ def list_nodes(output: str) -> None:
     from certhouse.cli.client import Client
 
     page = Client().get("/nodes")
-    columns = {"NAME": "name", "ROLE": "role", "PUBLISHER": "publisher", "REACHABLE": "reachable", "LAST SEEN": "last_seen"}
+    columns = {
+        "NAME": "name",
+        "ROLE": "role",
+        "PUBLISHER": "publisher",
+        "REACHABLE": "reachable",
+        "LAST SEEN": "last_seen",
+    }
     show_list(page, columns, output)
 
 

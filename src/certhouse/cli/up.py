@@ -20,7 +20,12 @@ _GATEWAY = click.option(
 @click.option("--catalog", metavar="uc|services|FILE", help="The catalog to begin with (first start only; default uc)")
 @click.option("--node-name", metavar="NAME", help="This machine's name in the cluster (default: its host name)")
 def up(
-    config: Path | None, data: str | None, listen: str | None, gateway_listen: str | None, catalog: str | None, node_name: str | None
+    config: Path | None,
+    data: str | None,
+    listen: str | None,
+    gateway_listen: str | None,
+    catalog: str | None,
+    node_name: str | None,
 ) -> None:
     """Run everything on this machine until Ctrl-C.
 

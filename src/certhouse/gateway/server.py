@@ -111,9 +111,7 @@ class Gateway:
         message = decode_join(await request.read(), JoinRequest)
         if not isinstance(message, JoinRequest):
             raise Unauthenticated("not a join")
-        membership = await asyncio.to_thread(
-            join_node, message, store=self._store, clock=self._clock, ids=self._ids
-        )
+        membership = await asyncio.to_thread(join_node, message, store=self._store, clock=self._clock, ids=self._ids)
         log.info("node joined", node=membership.name, role=membership.role)
         return web.Response(body=msgspec.json.encode(membership), content_type="application/json")
 
@@ -207,5 +205,7 @@ class Gateway:
         node = tx.nodes.get(name)
         if node is None or node.state is not NodeState.ACTIVE:
             return None, (0, 0), []
-        orders = [TaskOrder(id=task.id, fence=task.fence, work=decode_work(task.work)) for task in tx.tasks.open_for(name)]
+        orders = [
+            TaskOrder(id=task.id, fence=task.fence, work=decode_work(task.work)) for task in tx.tasks.open_for(name)
+        ]
         return node, (tx.nodes.epoch(), tx.nodes.revision()), orders

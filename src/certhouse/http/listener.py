@@ -144,9 +144,7 @@ class _Quiet(uvicorn.Server):
         yield
 
 
-async def serve(
-    app: Any, *, tls: ListenerTls, address: tuple[str, int], api_socket: Path, stop: asyncio.Event
-) -> None:
+async def serve(app: Any, *, tls: ListenerTls, address: tuple[str, int], api_socket: Path, stop: asyncio.Event) -> None:
     """Serves the application over HTTPS and the local socket until ``stop`` is set. Raises OSError if it cannot listen."""
     common: dict[str, Any] = {
         "log_config": None,
@@ -157,7 +155,13 @@ async def serve(
         "h11_max_incomplete_event_size": 65_536,
     }
     https = uvicorn.Config(
-        app, host=address[0], port=address[1], ssl_context_factory=tls.factory, proxy_headers=False, http="h11", **common
+        app,
+        host=address[0],
+        port=address[1],
+        ssl_context_factory=tls.factory,
+        proxy_headers=False,
+        http="h11",
+        **common,
     )
     local = uvicorn.Config(app, http=LocalProtocol, **common)
     listening = socket.create_server(address, reuse_port=False, backlog=512)

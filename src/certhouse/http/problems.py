@@ -43,4 +43,6 @@ def problem_document(
     status: int, title: str, detail: str, code: str, *, faults: object = (), headers: dict[str, str] | None = None
 ) -> Response:
     body = {"type": f"urn:certhouse:{code}", "title": title, "status": status, "detail": detail, "faults": faults}
-    return Response(msgspec.json.encode(body), status_code=status, media_type="application/problem+json", headers=headers)
+    return Response(
+        msgspec.json.encode(body), status_code=status, media_type="application/problem+json", headers=headers
+    )

@@ -21,7 +21,9 @@ HEADERS = {
 class Protection:
     """ASGI middleware: unknown hosts and oversized bodies are refused, and every answer carries the headers."""
 
-    def __init__(self, app: ASGIApp, *, hosts: frozenset[str], largest: int, largest_bulk: int, bulk_suffix: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: frozenset[str], largest: int, largest_bulk: int, bulk_suffix: str
+    ) -> None:
         self._app = app
         self._hosts = hosts
         self._largest = largest

@@ -30,7 +30,15 @@ log = structlog.get_logger("certhouse.node")
 
 class Agent:
     def __init__(
-        self, *, data: Path, member: Member, files: MemberFiles, keys: Keys, vault: Vault, services: Services, clock: Clock
+        self,
+        *,
+        data: Path,
+        member: Member,
+        files: MemberFiles,
+        keys: Keys,
+        vault: Vault,
+        services: Services,
+        clock: Clock,
     ) -> None:
         self._member = member
         self._files = files
@@ -58,7 +66,9 @@ class Agent:
             serving = asyncio.ensure_future(self._serve())
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             serving.cancel()
-            with contextlib.suppress(asyncio.CancelledError, aiohttp.ClientError, OSError, TimeoutError, CerthouseError):
+            with contextlib.suppress(
+                asyncio.CancelledError, aiohttp.ClientError, OSError, TimeoutError, CerthouseError
+            ):
                 await serving
             if serving.done() and not serving.cancelled() and (error := serving.exception()) is not None:
                 log.warning("control plane away", error=f"{type(error).__name__}: {error}"[:200])
@@ -111,8 +121,13 @@ class Agent:
         async with session.get(f"{self._base}/desired") as response:
             response.raise_for_status()
             desired = decode_desired(await response.read())
-        if is_older(desired, ObservedState(node=self._member.name, epoch=self._applied().epoch, revision=self._applied().revision)):
-            self._faults = (f"state: the control plane's state {desired.epoch}.{desired.revision} is older than this node's",)
+        if is_older(
+            desired,
+            ObservedState(node=self._member.name, epoch=self._applied().epoch, revision=self._applied().revision),
+        ):
+            self._faults = (
+                f"state: the control plane's state {desired.epoch}.{desired.revision} is older than this node's",
+            )
             await self._report(session)
             return
         self._desired = desired

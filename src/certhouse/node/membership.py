@@ -117,7 +117,9 @@ async def _ask(method: str, url: str, tls: ssl.SSLContext, body: bytes | None = 
         ):
             answer = await response.content.read(_LARGEST_ANSWER)
             if response.status != 200:
-                raise Refused(Fault(code="gateway", detail=f"the gateway refused: {answer[:300].decode('utf-8', 'replace')}"))
+                raise Refused(
+                    Fault(code="gateway", detail=f"the gateway refused: {answer[:300].decode('utf-8', 'replace')}")
+                )
             return answer
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Unavailable(f"the gateway does not answer: {type(error).__name__}") from error

@@ -63,7 +63,14 @@ def _password_faults(name: str, password: str) -> list[Fault]:
 def _name_faults(name: str) -> list[Fault]:
     if _NAME.fullmatch(name):
         return []
-    return [Fault(code="user-name", detail="the user's name does not fit", found=name[:64], expected="letters, digits and . _ @ -, at most 64")]
+    return [
+        Fault(
+            code="user-name",
+            detail="the user's name does not fit",
+            found=name[:64],
+            expected="letters, digits and . _ @ -, at most 64",
+        )
+    ]
 
 
 def set_up(
@@ -112,7 +119,9 @@ def log_in(
     keys = {f"user:{name.lower()}": MOST_FAILURES, f"address:{address}": MOST_FAILURES * 4}
     with store.read() as tx:
         if any(tx.accounts.failures(key, since) >= most for key, most in keys.items()):
-            raise TooManyRequests("too many failed log-ins; wait a quarter of an hour", retry_after=int(FAILURE_WINDOW.total_seconds()))
+            raise TooManyRequests(
+                "too many failed log-ins; wait a quarter of an hour", retry_after=int(FAILURE_WINDOW.total_seconds())
+            )
         user = tx.accounts.user(UserName(name))
     # An unknown name costs as much time as a wrong password, so that names cannot be told apart.
     fits = passwords.verify(user.password_hash if user else _NOBODY, password)
@@ -120,11 +129,15 @@ def log_in(
         if user is None or not fits or user.disabled:
             for key in keys:
                 tx.accounts.add_failure(key, now)
-            tx.audit.add(AuditRecord(at=now, actor=name[:64], action="log-in", target="", outcome="refused", detail=address))
+            tx.audit.add(
+                AuditRecord(at=now, actor=name[:64], action="log-in", target="", outcome="refused", detail=address)
+            )
             logged_in = None
         else:
             tx.accounts.clear_failures(f"user:{name.lower()}")
-            tx.audit.add(AuditRecord(at=now, actor=user.name, action="log-in", target="", outcome="done", detail=address))
+            tx.audit.add(
+                AuditRecord(at=now, actor=user.name, action="log-in", target="", outcome="done", detail=address)
+            )
             logged_in = _open_session(tx, user, ids=ids, now=now)
     if logged_in is None:
         raise Unauthenticated("name or password is wrong")
@@ -174,14 +187,18 @@ def add_user(
     """Adds a user. Raises Refused with all faults."""
     faults = [*_name_faults(name), *_password_faults(name, password)]
     if role not in ROLES:
-        faults.append(Fault(code="role", detail=f"there is no role {role[:64]}", found=role[:64], expected=", ".join(ROLES)))
+        faults.append(
+            Fault(code="role", detail=f"there is no role {role[:64]}", found=role[:64], expected=", ".join(ROLES))
+        )
     if faults:
         raise Refused(faults)
     now = clock.now()
     user = User(name=UserName(name), role=role, password_hash=passwords.hash(password), created=now)
     with store.begin() as tx:
         if tx.accounts.user(user.name) is not None:
-            raise Refused(Fault(code="user-exists", detail=f"there is a user {name} already", remedy="choose another name"))
+            raise Refused(
+                Fault(code="user-exists", detail=f"there is a user {name} already", remedy="choose another name")
+            )
         tx.accounts.clear_setup_tokens()
         tx.accounts.add_user(user)
         tx.audit.add(AuditRecord(at=now, actor=actor, action="add-user", target=name, outcome="done", detail=role))
@@ -194,9 +211,19 @@ def remove_user(name: str, *, store: Store, clock: Clock, actor: str) -> None:
         user = tx.accounts.user(UserName(name))
         if user is None:
             raise NotFound(f"there is no user {name}")
-        others = [other for other in tx.accounts.users() if other.role == ADMINISTRATOR and other.name != name and not other.disabled]
+        others = [
+            other
+            for other in tx.accounts.users()
+            if other.role == ADMINISTRATOR and other.name != name and not other.disabled
+        ]
         if user.role == ADMINISTRATOR and not others:
-            raise Refused(Fault(code="last-administrator", detail=f"{name} is the last administrator", remedy="add another one first"))
+            raise Refused(
+                Fault(
+                    code="last-administrator",
+                    detail=f"{name} is the last administrator",
+                    remedy="add another one first",
+                )
+            )
         tx.accounts.remove_user(user.name)
         tx.audit.add(AuditRecord(at=clock.now(), actor=actor, action="remove-user", target=name, outcome="done"))
 
@@ -223,7 +250,9 @@ def create_token(
     """Gives a new token's record and, this once, the token itself. Raises NotFound, Refused."""
     now = clock.now()
     if not timedelta(0) < life <= LONGEST_TOKEN_LIFE:
-        raise Refused(Fault(code="token-life", detail="a token lives at least a second and at most 366 days", found=str(life)))
+        raise Refused(
+            Fault(code="token-life", detail="a token lives at least a second and at most 366 days", found=str(life))
+        )
     secret = "cht_" + ids.secret()
     with store.begin() as tx:
         if tx.accounts.user(UserName(user)) is None:
@@ -237,7 +266,9 @@ def create_token(
             expires=now + life,
         )
         tx.accounts.add_token(token)
-        tx.audit.add(AuditRecord(at=now, actor=actor, action="create-token", target=user, outcome="done", detail=token.id))
+        tx.audit.add(
+            AuditRecord(at=now, actor=actor, action="create-token", target=user, outcome="done", detail=token.id)
+        )
     return token, secret
 
 
@@ -255,7 +286,11 @@ def revoke_token(token_id: str, *, store: Store, clock: Clock, actor: str, owner
         if owner is not None and token.user != owner:
             raise Forbidden("this token is another user's")
         tx.accounts.remove_token(token_id)
-        tx.audit.add(AuditRecord(at=clock.now(), actor=actor, action="revoke-token", target=token.user, outcome="done", detail=token_id))
+        tx.audit.add(
+            AuditRecord(
+                at=clock.now(), actor=actor, action="revoke-token", target=token.user, outcome="done", detail=token_id
+            )
+        )
 
 
 def list_audit(*, store: Store, limit: int = 100, before: int | None = None) -> Sequence[AuditRecord]:

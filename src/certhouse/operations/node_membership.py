@@ -56,7 +56,12 @@ def join_node(request: JoinRequest, *, store: Store, clock: Clock, ids: Ids) -> 
     now = clock.now()
     if not _NAME.fullmatch(request.name) or len(request.seal_key) != 32:
         raise Refused(
-            Fault(code="node-name", detail="the node's name does not fit", found=request.name[:64], expected="a host name in lower case")
+            Fault(
+                code="node-name",
+                detail="the node's name does not fit",
+                found=request.name[:64],
+                expected="a host name in lower case",
+            )
         )
     with store.begin() as tx:
         role = tx.nodes.take_invitation(_hash(request.secret), now)
@@ -68,7 +73,11 @@ def join_node(request: JoinRequest, *, store: Store, clock: Clock, ids: Ids) -> 
                 return _admit(tx, request, Role(role), ids=ids, now=now)
     if taken is not None:
         raise Refused(
-            Fault(code="node-exists", detail=f"a node named {request.name} is in the cluster", remedy="choose another name")
+            Fault(
+                code="node-exists",
+                detail=f"a node named {request.name} is in the cluster",
+                remedy="choose another name",
+            )
         )
     raise Unauthenticated("the invitation is used up, has expired or never was")
 

@@ -58,7 +58,9 @@ def _lock(data: Path) -> TextIO:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise Misconfigured(f"another Certhouse runs on {data}; stop it, or use another data directory (CERTHOUSE_DATA)") from error
+        raise Misconfigured(
+            f"another Certhouse runs on {data}; stop it, or use another data directory (CERTHOUSE_DATA)"
+        ) from error
     return file
 
 
@@ -68,14 +70,18 @@ def _begin(server: Server, wanted: str | None) -> None:
         start = tx.settings.starting_catalog()
     if start is not None:
         if wanted is not None and wanted in NAMES and wanted != start:
-            raise Misconfigured("this cluster began with another catalog; add rows of your own with `certhouse catalog apply`")
+            raise Misconfigured(
+                "this cluster began with another catalog; add rows of your own with `certhouse catalog apply`"
+            )
         return
     text = wanted or "uc"
     if text not in NAMES:
         try:
             text = Path(text).read_text("utf-8")
         except OSError as error:
-            raise Misconfigured(f"the catalog {wanted} is neither one of {', '.join(NAMES)} nor a file that can be read") from error
+            raise Misconfigured(
+                f"the catalog {wanted} is neither one of {', '.join(NAMES)} nor a file that can be read"
+            ) from error
     try:
         starting_catalog(text)
     except Refused as error:
@@ -89,14 +95,23 @@ async def _run(server: Server, agent: bool) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    https, gateway_at = split_address(configuration.listen, "listen"), split_address(configuration.gateway_listen, "gateway_listen")
+    https, gateway_at = (
+        split_address(configuration.listen, "listen"),
+        split_address(configuration.gateway_listen, "gateway_listen"),
+    )
     hosts = ("localhost", configuration.node_name, "127.0.0.1", "::1", https[0], *configuration.allowed_hosts)
     tls = ListenerTls(configuration.data, server.store, server.clock, server.ids, hosts[:2])
     runner = await _start_gateway(server, gateway_at)
     worker_stop = threading.Event()
     worker = threading.Thread(
         target=run_worker,
-        kwargs={"store": server.store, "clock": server.clock, "ids": server.ids, "bell": server.bell, "stop": worker_stop},
+        kwargs={
+            "store": server.store,
+            "clock": server.clock,
+            "ids": server.ids,
+            "bell": server.bell,
+            "stop": worker_stop,
+        },
         name="worker",
     )
     worker.start()
@@ -241,12 +256,16 @@ def _own_listener(server: Server) -> str:
         listener = current_catalog(tx).listener
     host, port = split_address(server.configuration.listen, "listen")
     address = f"{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104  # compared, not bound
-    return msgspec.json.encode(OwnListener(service=listener.service, purposes=listener.purposes, address=address)).decode()
+    return msgspec.json.encode(
+        OwnListener(service=listener.service, purposes=listener.purposes, address=address)
+    ).decode()
 
 
 def _invite_self(server: Server) -> str:
     with server.store.read() as tx:
-        role = Role.SERVER if Role.SERVER in next(iter(current_catalog(tx).services.values())).roles else Role.CALL_MANAGER
+        role = (
+            Role.SERVER if Role.SERVER in next(iter(current_catalog(tx).services.values())).roles else Role.CALL_MANAGER
+        )
     gateway = server.configuration.gateway_listen
     return invite_node(role, gateway, store=server.store, clock=server.clock, ids=server.ids, actor="up").text()
 
@@ -278,7 +297,9 @@ def _make_first_identity(server: Server) -> bool:
     if begun:
         return True
     for purpose in missing:
-        command = GenerateSelfSigned(purpose=PurposeName(purpose), node=nodes[0].name, sans=_listener_names(server), restart=True)
+        command = GenerateSelfSigned(
+            purpose=PurposeName(purpose), node=nodes[0].name, sans=_listener_names(server), restart=True
+        )
         try:
             generate_self_signed(
                 command, store=server.store, clock=server.clock, ids=server.ids, bell=server.bell, actor="up"

@@ -38,4 +38,3 @@ def wire_agent(data: Path, node: NodeName, own_listener: Bindings | None = None)
         ),
         clock=clock,
     )
-
