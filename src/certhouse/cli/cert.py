@@ -154,7 +154,7 @@ def download(identifier: str, form: str, out: Path | None, password_file: Path |
         content = _with_key(identifier, password_file)
     else:
         query = [("format", form)] + ([("node", node)] if node else [])
-        content = Client().bytes("GET", f"/certificates/{quoted(identifier)}/download", query)
+        content = Client().fetch("GET", f"/certificates/{quoted(identifier)}/download", query)
     write(content, out, secret=form == "p12", text=form == "pem")
 
 

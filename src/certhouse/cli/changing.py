@@ -50,7 +50,7 @@ def follow(client: Client, change: dict[str, Any]) -> dict[str, Any]:
         if text != told and sys.stderr.isatty():
             click.echo(f"▸ {plain(text)} …", err=True)
             told = text
-        client.bytes("GET", f"/changes/{quoted(change['id'])}")
+        client.fetch("GET", f"/changes/{quoted(change['id'])}")
         change = _wait(client, change["id"])
     return change
 

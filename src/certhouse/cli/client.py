@@ -100,7 +100,7 @@ class Client:
             "or name its data directory with CERTHOUSE_DATA, or its address with CERTHOUSE_URL and CERTHOUSE_TOKEN"
         )
 
-    def bytes(self, method: str, path: str, query: list[tuple[str, str]] | None = None, body: Any = None) -> bytes:
+    def fetch(self, method: str, path: str, query: list[tuple[str, str]] | None = None, body: Any = None) -> bytes:
         response, connection = self._open(method, path, query or [], body)
         try:
             content: bytes = response.read()
@@ -124,10 +124,10 @@ class Client:
             connection.close()
 
     def get(self, path: str, query: list[tuple[str, str]] | None = None) -> Any:
-        return json.loads(self.bytes("GET", path, query))
+        return json.loads(self.fetch("GET", path, query))
 
     def send(self, method: str, path: str, body: Any = None, query: list[tuple[str, str]] | None = None) -> Any:
-        content = self.bytes(method, path, query, body)
+        content = self.fetch(method, path, query, body)
         return json.loads(content) if content else {}
 
 

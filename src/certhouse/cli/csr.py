@@ -81,9 +81,9 @@ def create(
     click.echo(made["csr"], nl=False)
     for warning in change["warnings"]:
         click.echo(f"! {plain(warning)}", err=True)
+    names = plain(", ".join(made["sans"]))
     click.echo(
-        f"CSR for {plain(made['purpose'])} on {made['node']}: CN={plain(made['common_name'])}, SANs {plain(', '.join(made['sans']))}",
-        err=True,
+        f"CSR for {plain(made['purpose'])} on {made['node']}: CN={plain(made['common_name'])}, SANs {names}", err=True
     )
     click.echo(f"have it signed, then: certhouse cert upload {plain(made['purpose'])} FILE…", err=True)
 
@@ -127,4 +127,4 @@ def download(purpose: str, form: str, out: Path | None, node: str | None) -> Non
       certhouse csr download tomcat --out tomcat.csr
     """
     query = [("format", form)] + ([("node", node)] if node else [])
-    write(Client().bytes("GET", f"/csrs/{quoted(purpose)}/download", query), out, secret=False, text=form == "pem")
+    write(Client().fetch("GET", f"/csrs/{quoted(purpose)}/download", query), out, secret=False, text=form == "pem")

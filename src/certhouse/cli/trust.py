@@ -186,7 +186,7 @@ def export(store: str, form: str, out: Path | None, password_file: Path | None, 
     if form == "p12":
         password = read_password(password_file, "CERTHOUSE_P12_PASSWORD", "Password for the PKCS#12", confirm=True)
         body = {"format": "p12", "password": password, "node": node}
-        content = client.bytes("POST", f"/trust/{quoted(store)}/export", None, body)
+        content = client.fetch("POST", f"/trust/{quoted(store)}/export", None, body)
     else:
-        content = client.bytes("GET", f"/trust/{quoted(store)}/export", [("node", node)] if node else [])
+        content = client.fetch("GET", f"/trust/{quoted(store)}/export", [("node", node)] if node else [])
     write(content, out, secret=False, text=form == "pem")

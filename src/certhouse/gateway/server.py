@@ -91,7 +91,7 @@ class Gateway:
         transport = request.transport
         tls = transport.get_extra_info("ssl_object") if transport is not None else None
         der = tls.getpeercert(binary_form=True) if tls is not None else None
-        node = await self._read(lambda tx: tx.nodes.by_certificate(fingerprint_of(der))) if der else None
+        node: Node | None = await self._read(lambda tx: tx.nodes.by_certificate(fingerprint_of(der))) if der else None
         if node is None:
             raise Unauthenticated("no node of this cluster has this certificate")
         return node
@@ -173,7 +173,11 @@ class Gateway:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
-        leave = self._bell.listen(f"node:{node.name}", lambda: loop.call_soon_threadsafe(woken.set))
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(woken.set)
+
+        leave = self._bell.listen(f"node:{node.name}", wake)
         told: tuple[int, int] | None = None
         handed: set[str] = set()
         try:
@@ -182,7 +186,7 @@ class Gateway:
                 present, now, orders = await self._read(lambda tx: self._news(tx, node.name))
                 if present is None or present.certificate != node.certificate:
                     return response
-                lines = []
+                lines: list[dict[str, object]] = []
                 if now != told:
                     lines.append({"desired": {"epoch": now[0], "revision": now[1]}})
                     told = now

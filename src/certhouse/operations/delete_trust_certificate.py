@@ -14,7 +14,7 @@ from certhouse.policy.breaks import Subject, breaks
 from certhouse.policy.plan import Surroundings, aftermath, trust_steps
 from certhouse.ports.store import Store, Transaction
 from certhouse.ports.world import Bell, Clock, Ids
-from certhouse.vocabulary import ChangeKind, Fingerprint, NodeName, StepAction, StoreName
+from certhouse.vocabulary import ChangeKind, Fingerprint, NodeName, PurposeName, StepAction, StoreName
 from certhouse.x509.facts import CertificateFacts
 
 
@@ -126,7 +126,7 @@ def restore_trust_certificate(
 
 def _places(tx: Transaction, surroundings: Surroundings, command: DeleteTrustCertificate) -> Sequence[NodeName | None]:
     """Gives where the certificate is deleted: None for the replicated copy, else nodes' names."""
-    if command.store in surroundings.catalog.purposes:
+    if PurposeName(command.store) in surroundings.catalog.purposes:
         raise Refused(
             Fault(
                 code="identity",

@@ -35,6 +35,5 @@ def overwrite_warnings(
     issued = "self-signed certificate" if former.self_signed else f"certificate signed by {former.issuer}"
     until = former.not_after.isoformat(timespec="minutes")
     return (
-        f"replaces the {issued} of {purpose.name} on {node.name} (valid until {until}); "
-        f"it is kept as version {current.number} and `certhouse change rollback` brings it back",
+        f"replaces the {issued} of {purpose.name} on {node.name} (valid until {until}); it stays as version {current.number}",
     )

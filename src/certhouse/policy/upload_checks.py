@@ -42,16 +42,14 @@ def check_identity(
     none in the upload fits; then ``waiting`` says what CSR is waiting, or is empty. ``current`` is the fingerprint of
     the identity in use.
     """
-    return tuple(
-        [
-            *_key_faults(leaf, purpose, asked, waiting),
-            *_san_faults(leaf, purpose, asked),
-            *_usage_faults(leaf, purpose),
-            *_signature_faults(chain, purpose),
-            *_validity_faults(chain, now),
-            *_issuer_faults(chain),
-            *_duplicate_faults(leaf, current),
-        ]
+    return (
+        *_key_faults(leaf, purpose, asked, waiting),
+        *_san_faults(leaf, purpose, asked),
+        *_usage_faults(leaf, purpose),
+        *_signature_faults(chain, purpose),
+        *_validity_faults(chain, now),
+        *_issuer_faults(chain),
+        *_duplicate_faults(leaf, current),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from certhouse.model.account import ApiToken, AuditRecord, LoginSession, User
 from certhouse.model.change import Change, FollowUp, Step
 from certhouse.model.entry import Entry, ListQuery, Page
-from certhouse.model.identity import IdentityVersion, PendingRequest, TrustEntry, Tombstone
+from certhouse.model.identity import IdentityVersion, PendingRequest, Tombstone, TrustEntry
 from certhouse.model.node import Node, ObservedState
 from certhouse.model.task import Task
 from certhouse.vocabulary import (

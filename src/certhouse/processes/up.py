@@ -255,7 +255,7 @@ def _own_listener(server: Server) -> str:
     with server.store.read() as tx:
         listener = current_catalog(tx).listener
     host, port = split_address(server.configuration.listen, "listen")
-    address = f"{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104  # compared, not bound
+    address = f"{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # compared, not bound
     return msgspec.json.encode(
         OwnListener(service=listener.service, purposes=listener.purposes, address=address)
     ).decode()
@@ -312,6 +312,6 @@ def _make_first_identity(server: Server) -> bool:
 def _listener_names(server: Server) -> tuple[str, ...]:
     host = split_address(server.configuration.listen, "listen")[0]
     names = ["localhost", "127.0.0.1"]
-    if host not in ("0.0.0.0", "::", *names):  # noqa: S104  # compared, not bound
+    if host not in ("0.0.0.0", "::", *names):  # compared, not bound
         names.append(host)
     return tuple(names)

@@ -13,7 +13,7 @@ from certhouse.x509.names import compare_form
 Form = tuple[tuple[tuple[str, object], ...], ...]
 
 
-class UnusableConstraint(ValueError):
+class UnusableConstraintError(ValueError):
     """A constraint, or a name under one, whose form cannot be judged: the path cannot be accepted."""
 
 
@@ -77,7 +77,7 @@ def _within(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
         case x509.IPAddress(), x509.IPAddress():
             return _address_within(name.value, tree.value)
         case _ if _kind(name) is _kind(tree):
-            raise UnusableConstraint(f"a constraint on {_kind(tree).__name__} cannot be judged")
+            raise UnusableConstraintError(f"a constraint on {_kind(tree).__name__} cannot be judged")
         case _:
             return False
 
@@ -86,9 +86,9 @@ def _dns_within(name: str, tree: str) -> bool:
     """Labels may be added on the left. Of a wildcard every name it stands for has to lie within."""
     name, tree = name.lower(), tree.lower()
     if tree.startswith("."):
-        raise UnusableConstraint("a DNS constraint begins with a dot")
+        raise UnusableConstraintError("a DNS constraint begins with a dot")
     if not name or "" in name.split("."):
-        raise UnusableConstraint("a DNS name under a constraint has an empty label")
+        raise UnusableConstraintError("a DNS name under a constraint has an empty label")
     bare = name.removeprefix("*.")
     return not tree or bare == tree or bare.endswith(f".{tree}")
 
@@ -108,7 +108,7 @@ def _directory_within(name: Form, tree: Form) -> bool:
 def _mail_within(name: str, tree: str) -> bool:
     local, _, host = name.rpartition("@")
     if not local:
-        raise UnusableConstraint("an e-mail address without @ is under a constraint")
+        raise UnusableConstraintError("an e-mail address without @ is under a constraint")
     if "@" in tree:
         tree_local, _, tree_host = tree.rpartition("@")
         return local == tree_local and host.lower() == tree_host.lower()
@@ -127,17 +127,17 @@ def _uri_within(name: str, tree: str) -> bool:
     except ValueError:
         host = None
     if host is None:
-        raise UnusableConstraint("a URI without a host is under a constraint")
+        raise UnusableConstraintError("a URI without a host is under a constraint")
     try:
         ipaddress.ip_address(host)
     except ValueError:
         return _host_within(host, tree)
-    raise UnusableConstraint("a URI with an address is under a constraint")
+    raise UnusableConstraintError("a URI with an address is under a constraint")
 
 
 def _address_within(name: object, tree: object) -> bool:
     if not isinstance(tree, ipaddress.IPv4Network | ipaddress.IPv6Network):
-        raise UnusableConstraint("an address constraint is not a network")
+        raise UnusableConstraintError("an address constraint is not a network")
     if not isinstance(name, ipaddress.IPv4Address | ipaddress.IPv6Address):
-        raise UnusableConstraint("an address under a constraint is not an address")
+        raise UnusableConstraintError("an address under a constraint is not an address")
     return name.version == tree.version and name in tree

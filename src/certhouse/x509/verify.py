@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from certhouse.errors import Fault
 from certhouse.vocabulary import Fingerprint
 from certhouse.x509.facts import CertificateFacts
-from certhouse.x509.name_constraints import NameConstraints, UnusableConstraint
+from certhouse.x509.name_constraints import NameConstraints, UnusableConstraintError
 from certhouse.x509.signature import BROKEN_HASHES, hash_name, verify_signature
 
 MOST_SIGNATURES = 100
@@ -64,7 +64,7 @@ class _Wanted:
     allow_sha1: bool
 
 
-class _Fault(Exception):  # noqa: N818  # carries a fault out of one candidate path; never leaves this module
+class _Fault(Exception):  # carries a fault out of one candidate path; never leaves this module
     def __init__(self, code: str, detail: str, depth: int) -> None:
         self.fault = Fault(code=code, detail=detail)
         self.depth = depth
@@ -212,7 +212,7 @@ class _Search:
             if not is_anchor and (is_leaf or not facts.self_issued):
                 try:
                     offending = constraints.offending(certificate)
-                except UnusableConstraint as error:
+                except UnusableConstraintError as error:
                     raise _Fault("name-constraints", str(error), len(path)) from error
                 if offending is not None:
                     raise _Fault(

@@ -1,10 +1,9 @@
 """Users, log-ins and tokens; the audit trail; answers that were given before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from certhouse.adapters.store.entry_rows import clean
 from certhouse.adapters.store.statements import add_missing, from_micros, micros, put
@@ -21,7 +20,7 @@ from certhouse.model.account import ApiToken, AuditRecord, LoginSession, User
 from certhouse.vocabulary import UserName
 
 
-def _user(row: Mapping[str, Any]) -> User:
+def _user(row: RowMapping) -> User:
     return User(
         name=UserName(row["name"]),
         role=row["role"],
@@ -31,7 +30,7 @@ def _user(row: Mapping[str, Any]) -> User:
     )
 
 
-def _token(row: Mapping[str, Any]) -> ApiToken:
+def _token(row: RowMapping) -> ApiToken:
     return ApiToken(
         id=row["id"],
         token_hash=row["token_hash"],

@@ -3,12 +3,11 @@
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, select, update
 
 from certhouse.adapters.store.statements import add_missing, from_micros, micros, put
 from certhouse.adapters.store.tables import catalogs, counters, invitations, leases, nodes, secrets, settings, tasks
@@ -20,7 +19,7 @@ from certhouse.vocabulary import Fingerprint, NodeName, NodeState, Role, Setting
 _NONCE = 12
 
 
-def _task(row: Mapping[str, Any]) -> Task:
+def _task(row: RowMapping) -> Task:
     return Task(
         id=row["id"],
         node=NodeName(row["node"]),
@@ -70,7 +69,7 @@ class SqlTasks:
         self._connection.execute(delete(tasks).where(tasks.c.id == task_id, tasks.c.finished.is_(None)))
 
 
-def _node(row: Mapping[str, Any]) -> Node:
+def _node(row: RowMapping) -> Node:
     return Node(
         name=NodeName(row["name"]),
         role=Role(row["role"]),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, literal_column, select, update
 
 from certhouse.adapters.store.entry_rows import clean, to_entry, to_row
 from certhouse.adapters.store.search import SORT_COLUMNS, after_cursor, cursor_after, where
@@ -17,10 +17,28 @@ COUNTED = 10_000
 
 _STREAM_ROWS = 1000
 
-_JSON_FIELDS = (
-    "entry id common_name subject issuer serial not_before not_after usage purpose store node type key_type key_length "
-    "signature_algorithm sans description served revocation"
-).split()
+_JSON_FIELDS = [
+    "entry",
+    "id",
+    "common_name",
+    "subject",
+    "issuer",
+    "serial",
+    "not_before",
+    "not_after",
+    "usage",
+    "purpose",
+    "store",
+    "node",
+    "type",
+    "key_type",
+    "key_length",
+    "signature_algorithm",
+    "sans",
+    "description",
+    "served",
+    "revocation",
+]
 
 
 class SqlEntries:
@@ -56,9 +74,7 @@ class SqlEntries:
     def find(self, query: ListQuery) -> Page[Entry]:
         limit = max(1, min(query.limit, 1000))
         conditions = self._matching(query)
-        rows = [
-            dict(row) for row in self._connection.execute(self._ordered(query, conditions).limit(limit + 1)).mappings()
-        ]
+        rows = self._connection.execute(self._ordered(query, conditions).limit(limit + 1)).mappings().all()
         following = None
         if len(rows) > limit:
             last = rows[limit - 1]
@@ -86,7 +102,7 @@ class SqlEntries:
         return self._ordered(_without_cursor(query), self._matching(query))
 
     def stream_json(self, query: ListQuery) -> Iterator[bytes]:
-        line = literal_column(_SQLITE_LINE if self._sqlite else _POSTGRESQL_LINE)
+        line: ColumnElement[str] = literal_column(_SQLITE_LINE if self._sqlite else _POSTGRESQL_LINE)
         statement = self._everything(query).with_only_columns(line.label("line")).select_from(entries)
         result = self._connection.execute(statement, execution_options={"yield_per": _STREAM_ROWS})
         for block in result.partitions(_STREAM_ROWS):

@@ -1,8 +1,9 @@
 """An entry as a row of the list, and back."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
+
+from sqlalchemy import RowMapping
 
 from certhouse.adapters.store.statements import from_seconds, seconds
 from certhouse.model.entry import Entry
@@ -76,7 +77,7 @@ def to_row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def to_entry(row: Mapping[str, Any]) -> Entry:
+def to_entry(row: RowMapping) -> Entry:
     return Entry(
         entry=EntryKey(row["entry"]),
         id=Fingerprint(row["fingerprint"]) if row["fingerprint"] else None,

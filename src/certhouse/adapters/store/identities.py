@@ -1,12 +1,11 @@
 """Identities with their versions, and CSRs that wait; both keep their row of the list true."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from certhouse.adapters.store.certificates import SqlCertificates
 from certhouse.adapters.store.entries import SqlEntries
@@ -118,7 +117,7 @@ def _with_findings(entry: Entry, known: Entry) -> Entry:
     return replace(entry, served=known.served, revocation=known.revocation)
 
 
-def _version(row: Mapping[str, Any]) -> IdentityVersion:
+def _version(row: RowMapping) -> IdentityVersion:
     return IdentityVersion(
         node=NodeName(row["node"]),
         purpose=PurposeName(row["purpose"]),
@@ -134,7 +133,7 @@ def _version(row: Mapping[str, Any]) -> IdentityVersion:
     )
 
 
-def _request(row: Mapping[str, Any]) -> PendingRequest:
+def _request(row: RowMapping) -> PendingRequest:
     return PendingRequest(
         id=row["id"],
         purpose=PurposeName(row["purpose"]),

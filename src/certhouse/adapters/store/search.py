@@ -86,7 +86,7 @@ def _like(column: ColumnElement[Any], pattern: str, term: str, sqlite: bool) -> 
         matching = text("SELECT rowid FROM entries_search WHERE entries_search MATCH :match").bindparams(
             match=f'{column.name} : "{quoted}"'
         )
-        return and_(entries.c.id.in_(matching.columns(literal_column("rowid"))), found)  # type: ignore[arg-type]  # a textual select
+        return and_(entries.c.id.in_(matching.columns(literal_column("rowid"))), found)
     return found
 
 
@@ -176,4 +176,4 @@ def after_cursor(query: ListQuery) -> ColumnElement[bool]:
             Fault(code="cursor", detail="the cursor is not one of this list", remedy="start again without a cursor")
         ) from error
     place = tuple_(column, entries.c.id)
-    return place < (value, row_id) if query.descending else place > (value, row_id)  # type: ignore[operator,no-any-return]  # row values compare
+    return place < (value, row_id) if query.descending else place > (value, row_id)

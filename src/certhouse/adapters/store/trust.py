@@ -1,10 +1,9 @@
 """Trust stores: what they hold, what was deleted from them, and a digest of each."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, RowMapping, delete, select
 
 from certhouse.adapters.store.certificates import SqlCertificates
 from certhouse.adapters.store.entries import SqlEntries
@@ -52,7 +51,7 @@ def entry_of_trust(item: TrustEntry, facts: CertificateFacts) -> Entry:
     )
 
 
-def _entry(row: Mapping[str, Any]) -> TrustEntry:
+def _entry(row: RowMapping) -> TrustEntry:
     return TrustEntry(
         store=StoreName(row["store"]),
         fingerprint=Fingerprint(row["fingerprint"]),
@@ -64,7 +63,7 @@ def _entry(row: Mapping[str, Any]) -> TrustEntry:
     )
 
 
-def _tombstone(row: Mapping[str, Any]) -> Tombstone:
+def _tombstone(row: RowMapping) -> Tombstone:
     return Tombstone(
         store=StoreName(row["store"]),
         fingerprint=Fingerprint(row["fingerprint"]),
