@@ -62,16 +62,43 @@ def certhouse() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line. Exit codes: 0 done, 1 failed or refused, 2 usage."""
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        certhouse.main(args=arguments, prog_name="certhouse", standalone_mode=True)
+        certhouse.main(args=words, prog_name="certhouse", standalone_mode=True)
     except CerthouseError as error:
-        show_error(error)
+        show_error(error, _form(words))
         sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough of it, as in `certhouse cert list | head`.
+        sys.stderr.close()
+        sys.exit(0)
 
 
-def show_error(error: CerthouseError) -> None:
-    """Shows every fault with what was found, what was expected, and the way out."""
+def _form(words: list[str]) -> str:
+    """Gives the form of output that the words ask for; an error has the same one."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word in ("-o", "--output"):
+            return following
+        if word.startswith(("-o", "--output=")) and not word.startswith("--out="):
+            return word.removeprefix("--output=").removeprefix("-o")
+    return "table"
+
+
+def show_error(error: CerthouseError, form: str) -> None:
+    """Shows every fault with what was found, what was expected, and the way out; as RFC 9457 document where data is asked for."""
     faults: tuple[Any, ...] = error.faults if isinstance(error, Refused) else ()
+    if form in ("json", "yaml"):
+        from certhouse.cli.output import emit
+
+        parts = ("code", "detail", "found", "expected", "remedy")
+        document = {
+            "type": f"urn:certhouse:{error.code}",
+            "title": "Refused" if faults else "Failed",
+            "detail": str(error),
+            "faults": [{name: getattr(fault, name) for name in parts} for fault in faults],
+        }
+        emit({**document, **getattr(error, "document", {})}, form)
+        return
     if not faults:
         click.echo(f"error: {error}", err=True)
     for fault in faults:

@@ -193,7 +193,8 @@ def _decide(
             *surroundings.catalog.warnings_for(purpose.name, "regenerate", surroundings.settings),
             *overwrite_warnings(purpose, node, current, former),
         ),
-        follow_ups=after.follow_ups,
+        # Nobody runs with a former certificate where there was none.
+        follow_ups=after.follow_ups if former else (),
         facts={"purpose": purpose.name, "node": node.name},
     )
     return Decision(plan=plan)

@@ -1,5 +1,6 @@
 """Opens the database, brings its schema up to date, and hands out transactions."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,6 +101,9 @@ def open_store(url: str, key_encryption_key: bytes) -> SqlStore:
     Raises Misconfigured for one that is newer than this program, or that cannot be opened.
     """
     engine = engine_for(url)
+    if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
+        # It holds password hashes and the audit trail: nobody else reads it. SQLite's other files follow its mode.
+        os.close(os.open(str(engine.url.database), os.O_CREAT | os.O_RDWR, 0o600))
     try:
         with engine.connect() as connection:
             migrate(connection)

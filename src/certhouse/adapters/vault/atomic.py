@@ -30,7 +30,9 @@ def write_new(path: Path, content: bytes, *, mode: int = 0o644, group: int = -1)
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Writes a file in the place of another, by one rename."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for folder in reversed([path.parent, *path.parent.parents]):
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
     write_new(new, content, mode=mode)
     new.replace(path)
