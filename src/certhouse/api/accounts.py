@@ -1,23 +1,26 @@
 """Set-up, log-in, users, tokens and the audit trail."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from certhouse.api.asking import Administrator, Body, Reader, ServerPart, answer
+from certhouse.api.asking import Administrator, Body, LoggedInRoute, Reader, ServerPart, answer
 from certhouse.api.certificates import Identifier
-from certhouse.errors import Forbidden, Unauthenticated
-from certhouse.http.identity import COOKIE
+from certhouse.errors import Forbidden
+from certhouse.http.identity import COOKIE, address_of, give_cookie, take_cookie
 from certhouse.model.account import ApiToken, User
 from certhouse.operations import accounts
+from certhouse.operations.api_tokens import create_token, list_audit, list_tokens, revoke_token
+from certhouse.operations.log_in import LoggedIn, log_in, log_out
 from certhouse.policy.durations import parse_duration
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(tags=["accounts"], route_class=LoggedInRoute)
 public = APIRouter(tags=["accounts"])
 
 
-def _session_answer(logged_in: accounts.LoggedIn) -> Response:
+def _session_answer(logged_in: LoggedIn) -> Response:
     session = logged_in.session
     response = answer(
         {
@@ -27,15 +30,7 @@ def _session_answer(logged_in: accounts.LoggedIn) -> Response:
             "expires": session.expires,
         }
     )
-    response.set_cookie(
-        COOKIE,
-        logged_in.cookie,
-        max_age=int(accounts.SESSION_LIFE.total_seconds()),
-        path="/",
-        secure=True,
-        httponly=True,
-        samesite="strict",
-    )
+    give_cookie(response, logged_in)
     return response
 
 
@@ -46,19 +41,19 @@ class SetUp(Body):
 
 
 @public.post("/setup")
-def set_up(body: SetUp, server: ServerPart) -> Response:
+async def first_user(body: SetUp, request: Request, server: ServerPart) -> Response:
     """Make the first administrator with the token of the set-up link."""
-    return _session_answer(
-        accounts.set_up(
-            body.token,
-            body.user,
-            body.password,
-            store=server.store,
-            clock=server.clock,
-            ids=server.ids,
-            passwords=server.passwords,
-        )
+    act = partial(
+        accounts.set_up,
+        body.token,
+        body.user,
+        body.password,
+        store=server.store,
+        clock=server.clock,
+        ids=server.ids,
+        passwords=server.passwords,
     )
+    return _session_answer(await request.app.state.gate.run(act))
 
 
 class LogIn(Body):
@@ -67,35 +62,34 @@ class LogIn(Body):
 
 
 @public.post("/login")
-def log_in(body: LogIn, request: Request, server: ServerPart) -> Response:
+async def begin_session(body: LogIn, request: Request, server: ServerPart) -> Response:
     """Log in; the answer's CSRF token goes into the header of every change."""
-    address = request.client.host if request.client else ""
-    return _session_answer(
-        accounts.log_in(
-            body.user,
-            body.password,
-            address=address,
-            store=server.store,
-            clock=server.clock,
-            ids=server.ids,
-            passwords=server.passwords,
-        )
+    act = partial(
+        log_in,
+        body.user,
+        body.password,
+        address=address_of(request),
+        store=server.store,
+        clock=server.clock,
+        ids=server.ids,
+        passwords=server.passwords,
     )
+    return _session_answer(await request.app.state.gate.run(act))
 
 
 @router.post("/logout")
-def log_out(request: Request, server: ServerPart, actor: Reader) -> Response:
+def end_session(request: Request, server: ServerPart, actor: Reader) -> Response:
     """End the log-in."""
-    accounts.log_out(request.cookies.get(COOKIE, ""), store=server.store)
+    log_out(request.cookies.get(COOKIE, ""), store=server.store)
     response = Response(status_code=204)
-    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+    take_cookie(response)
     return response
 
 
 @router.get("/me")
 def me(actor: Reader) -> Response:
     """Who is asking."""
-    return answer({"name": actor.name, "role": actor.role, "csrf_token": actor.csrf_token})
+    return answer({"name": actor.name, "user": actor.user, "role": actor.role, "csrf_token": actor.csrf_token})
 
 
 def _user_view(user: User) -> dict[str, object]:
@@ -148,22 +142,54 @@ def remove_user(name: Identifier, server: ServerPart, actor: Administrator) -> R
     return Response(status_code=204)
 
 
+class Access(Body):
+    disabled: bool
+
+
+@router.patch("/users/{name}")
+def set_access(name: Identifier, body: Access, server: ServerPart, actor: Administrator) -> Response:
+    """Shut a user out, or let the user in again."""
+    user = accounts.disable_user(name, disabled=body.disabled, store=server.store, clock=server.clock, actor=actor.name)
+    return answer(_user_view(user))
+
+
 class NewPassword(Body):
     password: str
     present: str = ""
 
 
 @router.put("/users/{name}/password")
-def change_password(name: Identifier, body: NewPassword, server: ServerPart, actor: Reader) -> Response:
-    """Set a password: one's own with the present one, any other as administrator."""
+async def set_password(
+    name: Identifier, body: NewPassword, request: Request, server: ServerPart, actor: Reader
+) -> Response:
+    """Set a password: one's own with the present one, any other as administrator. The user's log-ins end."""
+    gate = request.app.state.gate
     if actor.user == name:
-        known = next((user for user in accounts.list_users(store=server.store) if user.name == name), None)
-        if known is None or not server.passwords.verify(known.password_hash, body.present):
-            raise Unauthenticated("the present password is wrong")
-    else:
-        actor.must_administrate()
-    accounts.change_password(
-        name, body.password, store=server.store, clock=server.clock, passwords=server.passwords, actor=actor.name
+        own = partial(
+            accounts.change_own_password,
+            name,
+            body.present,
+            body.password,
+            address=address_of(request),
+            store=server.store,
+            clock=server.clock,
+            ids=server.ids,
+            passwords=server.passwords,
+        )
+        logged_in = await gate.run(own)
+        # A browser goes on in a session of its own; a script has its token.
+        return _session_answer(logged_in) if actor.csrf_token else Response(status_code=204)
+    actor.must_administrate()
+    await gate.run(
+        partial(
+            accounts.change_password,
+            name,
+            body.password,
+            store=server.store,
+            clock=server.clock,
+            passwords=server.passwords,
+            actor=actor.name,
+        )
     )
     return Response(status_code=204)
 
@@ -172,7 +198,7 @@ def change_password(name: Identifier, body: NewPassword, server: ServerPart, act
 def tokens(server: ServerPart, actor: Reader) -> Response:
     """One's own tokens; an administrator sees all."""
     own = None if actor.role == accounts.ADMINISTRATOR else actor.user
-    items = [_token_view(token) for token in accounts.list_tokens(store=server.store, user=own)]
+    items = [_token_view(token) for token in list_tokens(store=server.store, user=own)]
     return answer({"items": items, "next": None, "total": len(items)})
 
 
@@ -183,14 +209,14 @@ class NewToken(Body):
 
 
 @router.post("/tokens")
-def create_token(body: NewToken, server: ServerPart, actor: Reader) -> Response:
+def make_token(body: NewToken, server: ServerPart, actor: Reader) -> Response:
     """Make an API token. It is shown this once."""
     user = body.user or actor.user
     if user is None:
         raise Forbidden("name the user whose token it is to be")
     if user != actor.user:
         actor.must_administrate()
-    token, secret = accounts.create_token(
+    token, secret = create_token(
         user,
         body.description,
         parse_duration(body.expires_in),
@@ -203,10 +229,10 @@ def create_token(body: NewToken, server: ServerPart, actor: Reader) -> Response:
 
 
 @router.delete("/tokens/{identifier}")
-def revoke_token(identifier: Identifier, server: ServerPart, actor: Reader) -> Response:
+def take_token_back(identifier: Identifier, server: ServerPart, actor: Reader) -> Response:
     """Revoke a token: one's own, or any as administrator."""
     owner = None if actor.role == accounts.ADMINISTRATOR else actor.user
-    accounts.revoke_token(identifier, store=server.store, clock=server.clock, actor=actor.name, owner=owner)
+    revoke_token(identifier, store=server.store, clock=server.clock, actor=actor.name, owner=owner)
     return Response(status_code=204)
 
 
@@ -218,6 +244,6 @@ def audit(
     cursor: Annotated[int | None, Query(ge=1, le=2**62)] = None,
 ) -> Response:
     """The audit trail, newest first."""
-    found = accounts.list_audit(store=server.store, limit=limit + 1, before=cursor)
+    found = list_audit(store=server.store, limit=limit + 1, before=cursor)
     following = found[limit - 1].number if len(found) > limit else None
     return answer({"items": found[:limit], "next": following})

@@ -1,5 +1,8 @@
 """The application: routers, protection, errors."""
 
+import threading
+from typing import Any
+
 import structlog
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -7,9 +10,12 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from certhouse.api import accounts, certificates, health, operation, trust
-from certhouse.api.asking import Reader, answer
+from certhouse import __version__
+from certhouse.api import accounts, certificates, health, identities, operation, trust, uploads
+from certhouse.api.asking import LoggedInRoute, Reader, answer
+from certhouse.api.exporting import MOST_EXPORTS
 from certhouse.errors import CerthouseError
+from certhouse.http.gate import Gate
 from certhouse.http.problems import problem, problem_document
 from certhouse.http.protection import Protection
 from certhouse.wiring.server import Server
@@ -19,23 +25,81 @@ LARGEST_REQUEST = 2 << 20
 
 LARGEST_BULK = 24 << 20
 
+_PROBLEM: dict[str, Any] = {
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail", "faults"],
+                "properties": {
+                    **{name: {"type": "string"} for name in ("type", "title", "detail")},
+                    "status": {"type": "integer"},
+                    "faults": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["code", "detail", "found", "expected", "remedy"],
+                            "properties": {
+                                name: {"type": "string"} for name in ("code", "detail", "found", "expected", "remedy")
+                            },
+                        },
+                    },
+                },
+            }
+        }
+    }
+}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, **_PROBLEM}
+    for status, text in {
+        400: "Not readable",
+        401: "Log in first",
+        403: "Not allowed",
+        404: "Not found",
+        409: "The state has moved on",
+        413: "Too large",
+        422: "Refused, with every fault",
+        429: "Come back later",
+        503: "Another part does not answer",
+    }.items()
+}
+
 log = structlog.get_logger("certhouse.api")
 
 
 def create_app(server: Server, hosts: frozenset[str] = frozenset()) -> FastAPI:
     """Gives the application. ``hosts`` are the names it answers to; none means any."""
-    app = FastAPI(title="Certhouse", version="1", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Certhouse",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        responses=_PROBLEMS,
+    )
     app.state.server = server
-    api = APIRouter(prefix="/api/v1")
-    for router in (accounts.public, accounts.router, certificates.router, trust.router, operation.router):
-        api.include_router(router)
+    app.state.gate = Gate()
+    app.state.exports = threading.BoundedSemaphore(MOST_EXPORTS)
+    document = APIRouter(route_class=LoggedInRoute)
 
-    @api.get("/openapi.json", include_in_schema=False)
+    @document.get("/openapi.json", include_in_schema=False)
     def openapi(actor: Reader) -> Response:
         return answer(app.openapi())
 
-    app.include_router(health.router)
-    app.include_router(api)
+    for router in (health.public, health.router):
+        app.include_router(router)
+    for router in (
+        accounts.public,
+        accounts.router,
+        uploads.router,
+        certificates.router,
+        identities.router,
+        trust.router,
+        operation.router,
+        document,
+    ):
+        app.include_router(router, prefix="/api/v1")
     app.add_exception_handler(CerthouseError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ValidationError, _invalid)
@@ -72,7 +136,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    title = {404: "Not found", 405: "Method not allowed"}.get(status, "Refused")
+    title = {400: "Not readable", 404: "Not found", 405: "Method not allowed", 413: "Too large"}.get(status, "Refused")
     return problem_document(
         status, title, f"{request.method} {request.url.path}: {title.lower()}", "http", headers=headers
     )

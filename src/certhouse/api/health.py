@@ -1,5 +1,6 @@
 """Whether the process lives and works, and what there is to measure."""
 
+import re
 from collections.abc import Iterator
 
 from fastapi import APIRouter
@@ -9,26 +10,27 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 from starlette.responses import Response
 
-from certhouse.api.asking import Reader, ServerPart, answer
+from certhouse.api.asking import LoggedInRoute, Reader, ServerPart, answer
 from certhouse.errors import Unavailable
 from certhouse.model.entry import ListQuery
 from certhouse.operations.changes import list_follow_ups, list_restarts
 from certhouse.operations.nodes import list_nodes
 from certhouse.wiring.server import Server
 
-router = APIRouter(tags=["health"])
+public = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=LoggedInRoute)
 
 MOST_SERIES = 20_000
 """Certificates in /metrics; more would be more than a scraper takes."""
 
 
-@router.get("/healthz")
+@public.get("/healthz")
 def healthz() -> Response:
     """The process lives."""
     return answer({"status": "ok"})
 
 
-@router.get("/readyz")
+@public.get("/readyz")
 def readyz(server: ServerPart) -> Response:
     """The process can work: its database answers."""
     try:
@@ -39,12 +41,18 @@ def readyz(server: ServerPart) -> Response:
     return answer({"status": "ok"})
 
 
+def _common_name(name: str) -> str:
+    """Gives CN of a name as RFC 4514 writes it."""
+    found = re.search(r"(?:^|[,+])\s*CN=((?:\\.|[^,+\\])*)", name)
+    return found[1] if found else ""
+
+
 class _Metrics(Collector):
     def __init__(self, server: Server) -> None:
         self._server = server
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        labels = ["subject_CN", "issuer_DN", "serial_number", "purpose", "store", "node"]
+        labels = ["subject_CN", "issuer_CN", "issuer_DN", "serial_number", "purpose", "store", "node"]
         after = GaugeMetricFamily("x509_cert_not_after", "End of validity, seconds since 1970", labels=labels)
         before = GaugeMetricFamily("x509_cert_not_before", "Start of validity, seconds since 1970", labels=labels)
         expired = GaugeMetricFamily("x509_cert_expired", "1 for an expired certificate", labels=labels)
@@ -57,6 +65,7 @@ class _Metrics(Collector):
                     continue
                 values = [
                     entry.common_name,
+                    _common_name(entry.issuer),
                     entry.issuer,
                     entry.serial,
                     entry.purpose or "",

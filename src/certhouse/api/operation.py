@@ -10,13 +10,14 @@ from certhouse.api.asking import (
     Administrator,
     Body,
     DryRun,
+    LoggedInRoute,
     Reader,
     ServerPart,
     Wait,
     answer,
     change_answer,
+    editing,
     etag,
-    must_match,
 )
 from certhouse.api.certificates import Identifier, Node
 from certhouse.operations.catalogs import apply_catalog, check_catalog, show_catalog
@@ -35,7 +36,7 @@ from certhouse.operations.services import ControlService, control_service, list_
 from certhouse.operations.settings import get_setting, list_settings, set_setting
 from certhouse.vocabulary import ChangeId, NodeName, ServiceAction, ServiceName, SettingName
 
-router = APIRouter()
+router = APIRouter(route_class=LoggedInRoute)
 
 
 def listing(items: object) -> Response:
@@ -82,7 +83,7 @@ def control(
         actor=actor.name,
         dry_run=dry_run,
     )
-    return change_answer(server, change, wait)
+    return change_answer(change, wait)
 
 
 @router.get("/changes", tags=["changes"])
@@ -117,7 +118,7 @@ def apply(
         actor=actor.name,
         dry_run=dry_run,
     )
-    return answer(found) if dry_run else change_answer(server, found, wait)
+    return answer(found) if dry_run else change_answer(found, wait)
 
 
 @router.post("/changes/{identifier}/cancel", tags=["changes"])
@@ -149,7 +150,7 @@ def rollback(
         actor=actor.name,
         dry_run=dry_run,
     )
-    return change_answer(server, found, wait)
+    return change_answer(found, wait)
 
 
 @router.get("/restarts", tags=["changes"])
@@ -200,18 +201,20 @@ def put_setting(
     wait: Wait = 30,
 ) -> Response:
     """Set a value; answers with the change, whose steps are the restarts it needs."""
-    must_match(request, get_setting(SettingName(name), store=server.store))
-    found = set_setting(
-        SettingName(name),
-        body.value,
-        store=server.store,
-        clock=server.clock,
-        ids=server.ids,
-        bell=server.bell,
-        actor=actor.name,
-        dry_run=dry_run,
-    )
-    return change_answer(server, found, wait)
+    key = SettingName(name)
+    get_setting(key, store=server.store)
+    with editing(request, server, f"setting {name}", lambda: get_setting(key, store=server.store)):
+        found = set_setting(
+            key,
+            body.value,
+            store=server.store,
+            clock=server.clock,
+            ids=server.ids,
+            bell=server.bell,
+            actor=actor.name,
+            dry_run=dry_run,
+        )
+    return change_answer(found, wait)
 
 
 def _catalog_view(catalog: object) -> Response:
@@ -250,7 +253,7 @@ def catalog_apply(
         actor=actor.name,
         dry_run=dry_run,
     )
-    return change_answer(server, found, wait)
+    return change_answer(found, wait)
 
 
 @router.get("/nodes", tags=["nodes"])

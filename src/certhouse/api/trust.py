@@ -2,10 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from certhouse.api.asking import Administrator, Body, DryRun, Reader, ServerPart, Wait, answer, change_answer
+from certhouse.api.asking import (
+    Administrator,
+    Body,
+    DryRun,
+    LoggedInRoute,
+    Reader,
+    ServerPart,
+    Wait,
+    answer,
+    change_answer,
+)
 from certhouse.api.certificates import Identifier, Node, Where, download_answer, list_query, page_answer, unpack
 from certhouse.errors import NotFound
 from certhouse.model.entry import Condition
@@ -20,7 +30,7 @@ from certhouse.operations.download_certificate import export_trust_store
 from certhouse.operations.import_trust import ImportTrust, import_trust
 from certhouse.vocabulary import Field, Fingerprint, NodeName, Operator, StoreName, Usage
 
-router = APIRouter(prefix="/trust", tags=["trust"])
+router = APIRouter(prefix="/trust", tags=["trust"], route_class=LoggedInRoute)
 StorePath = Annotated[str, Path(max_length=64)]
 
 
@@ -88,7 +98,7 @@ def bulk_import(
         actor=actor.name,
         dry_run=dry_run,
     )
-    return change_answer(server, change, wait)
+    return change_answer(change, wait)
 
 
 @router.get("/{name}/export")
@@ -122,7 +132,6 @@ def export_p12(name: StorePath, body: Export, server: ServerPart, actor: Reader)
 def delete(
     name: StorePath,
     identifier: Identifier,
-    request: Request,
     server: ServerPart,
     actor: Administrator,
     node: Node = None,
@@ -142,7 +151,7 @@ def delete(
         actor=actor.name,
         dry_run=dry_run,
     )
-    return change_answer(server, change, wait)
+    return change_answer(change, wait)
 
 
 @router.post("/{name}/{identifier}/restore")
@@ -168,4 +177,4 @@ def restore(
         actor=actor.name,
         dry_run=dry_run,
     )
-    return change_answer(server, change, wait)
+    return change_answer(change, wait)

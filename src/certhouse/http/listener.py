@@ -74,6 +74,9 @@ class ListenerTls:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
         context.set_ciphers(_CIPHERS)
+        # A resumed session would go on with the certificate of its first handshake.
+        context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET
         loaded = 0
         for path in paths:
             if path.is_file():
@@ -153,6 +156,7 @@ async def serve(app: Any, *, tls: ListenerTls, address: tuple[str, int], api_soc
         "lifespan": "off",
         "timeout_graceful_shutdown": 5,
         "h11_max_incomplete_event_size": 65_536,
+        "limit_concurrency": 1000,
     }
     https = uvicorn.Config(
         app,
@@ -164,13 +168,22 @@ async def serve(app: Any, *, tls: ListenerTls, address: tuple[str, int], api_soc
         **common,
     )
     local = uvicorn.Config(app, http=LocalProtocol, **common)
-    listening = socket.create_server(address, reuse_port=False, backlog=512)
-    servers = [(_Quiet(https), [listening]), (_Quiet(local), [local_socket(api_socket)])]
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    listening = socket.create_server(address, family=family, backlog=512)
+    try:
+        beside = local_socket(api_socket)
+    except OSError:
+        listening.close()
+        raise
+    servers = ((_Quiet(https), [listening]), (_Quiet(local), [beside]))
     running = [asyncio.ensure_future(server.serve(sockets=sockets)) for server, sockets in servers]
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({*running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     for server, _ in servers:
         server.should_exit = True
-    await asyncio.gather(*running, return_exceptions=True)
+    results = await asyncio.gather(*running, return_exceptions=True)
     stopping.cancel()
     api_socket.unlink(missing_ok=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
