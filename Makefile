@@ -26,8 +26,8 @@ test: setup debian ## Set up, then lint, walls, types and tests
 	$(MAKE) --no-print-directory lint walls types tests
 
 lint: setup
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 walls: setup
 	$(BIN)/lint-imports

@@ -59,7 +59,7 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if os.geteuid() == 0:
         user = pwd.getpwnam("postgres")
         for path in (folder, *folder.parents):
-            if path == Path("/tmp"):  # noqa: S108
+            if path == Path("/tmp"):
                 break
             path.chmod(path.stat().st_mode | 0o011)
         os.chown(folder, user.pw_uid, user.pw_gid)
