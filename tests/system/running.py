@@ -80,11 +80,15 @@ class Certhouse:
     def json(self, *arguments: str) -> Any:
         return json.loads(self.ok(*arguments, "-o", "json"))
 
-    def refused(self, *arguments: str) -> dict[str, Any]:
-        """Runs a command that has to be refused; gives its problem document."""
+    def json_of_failure(self, *arguments: str) -> Any:
+        """Runs a command that has to end with code 1; gives the JSON it printed."""
         done = self.run(*arguments, "-o", "json")
         assert done.returncode == 1, (arguments, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
-        document: dict[str, Any] = json.loads(done.stdout)
+        return json.loads(done.stdout)
+
+    def refused(self, *arguments: str) -> dict[str, Any]:
+        """Runs a command that has to be refused; gives its problem document."""
+        document: dict[str, Any] = self.json_of_failure(*arguments)
         return document
 
     def wait_for_identity(self, purpose: str) -> None:

@@ -123,10 +123,7 @@ def test_a_capf_root_goes_to_callmanager_trust_too(certhouse: Certhouse, cas: tu
         assert [(item["common_name"], item["node"]) for item in items] == [("Test Root", node)]
 
 
-def test_an_existing_certificate_is_adopted_with_its_key_from_pkcs12(
-    certhouse: Certhouse, cas: tuple[OpensslCa, OpensslCa], tmp_path: Path
-) -> None:
-    root, _ = cas
+def test_an_existing_certificate_is_adopted_with_its_key_from_pkcs12(certhouse: Certhouse, tmp_path: Path) -> None:
     key, csr, leaf, p12 = (tmp_path / name for name in ("old.key", "old.csr", "old.pem", "old.p12"))
     openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-subj", f"/CN={NODE}", "-out", csr)
     adopting = OpensslCa(
