@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from certhouse.adapters.clock import SystemClock
 from certhouse.vocabulary import SettingName
 from tests.api.edge import Edge
 
@@ -25,7 +26,7 @@ from tests.api.edge import Edge
 def install(edge: Edge, purpose: str, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
     """Puts a self-signed identity where the node agent would; gives its fingerprint."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, purpose)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = SystemClock().now()
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
