@@ -77,7 +77,7 @@ async def begin_session(body: LogIn, request: Request, server: ServerPart) -> Re
     return _session_answer(await request.app.state.gate.run(act))
 
 
-@router.post("/logout")
+@router.post("/logout", status_code=204, response_class=Response)
 def end_session(request: Request, server: ServerPart, actor: Reader) -> Response:
     """End the log-in."""
     log_out(request.cookies.get(COOKIE, ""), store=server.store)
@@ -120,7 +120,7 @@ class NewUser(Body):
     role: str = accounts.ADMINISTRATOR
 
 
-@router.post("/users")
+@router.post("/users", status_code=201)
 def add_user(body: NewUser, server: ServerPart, actor: Administrator) -> Response:
     """Add a user."""
     user = accounts.add_user(
@@ -135,7 +135,7 @@ def add_user(body: NewUser, server: ServerPart, actor: Administrator) -> Respons
     return answer(_user_view(user), 201)
 
 
-@router.delete("/users/{name}")
+@router.delete("/users/{name}", status_code=204, response_class=Response)
 def remove_user(name: Identifier, server: ServerPart, actor: Administrator) -> Response:
     """Remove a user with all log-ins and tokens."""
     accounts.remove_user(name, store=server.store, clock=server.clock, actor=actor.name)
@@ -158,7 +158,7 @@ class NewPassword(Body):
     present: str = ""
 
 
-@router.put("/users/{name}/password")
+@router.put("/users/{name}/password", responses={204: {"description": "Set"}})
 async def set_password(
     name: Identifier, body: NewPassword, request: Request, server: ServerPart, actor: Reader
 ) -> Response:
@@ -208,7 +208,7 @@ class NewToken(Body):
     expires_in: str = "90d"
 
 
-@router.post("/tokens")
+@router.post("/tokens", status_code=201)
 def make_token(body: NewToken, server: ServerPart, actor: Reader) -> Response:
     """Make an API token. It is shown this once."""
     user = body.user or actor.user
@@ -228,7 +228,7 @@ def make_token(body: NewToken, server: ServerPart, actor: Reader) -> Response:
     return answer({**_token_view(token), "token": secret}, 201)
 
 
-@router.delete("/tokens/{identifier}")
+@router.delete("/tokens/{identifier}", status_code=204, response_class=Response)
 def take_token_back(identifier: Identifier, server: ServerPart, actor: Reader) -> Response:
     """Revoke a token: one's own, or any as administrator."""
     owner = None if actor.role == accounts.ADMINISTRATOR else actor.user

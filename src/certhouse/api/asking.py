@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import inspect
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -81,8 +82,14 @@ Wait = Annotated[int, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait 
 
 
 class LoggedInRoute(APIRoute):
-    """A route that asks for a log-in before it reads anything, does a POST with an Idempotency-Key once, and waits for
-    a change without holding a thread."""
+    """A route that asks for a log-in before it reads anything, makes a POST's change under its Idempotency-Key once, and
+    waits for a change without holding a thread."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if "wait" in inspect.signature(endpoint).parameters:
+            running = {202: {"description": "The change runs; look at Location"}}
+            options["responses"] = {**running, **(options.get("responses") or {})}
+        super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         act = super().get_route_handler()
@@ -97,10 +104,11 @@ class LoggedInRoute(APIRoute):
             repeated = Repeated(server, actor.name, key, request.method, str(request.url), await request.body())
             former = await run_in_threadpool(repeated.former)
             if former is not None:
-                return await _settled(server, _again(server, former, request))
+                return await _settled(server, await run_in_threadpool(_again, server, former, request))
             try:
                 response = await act(request)
-                if response.status_code < 300:
+                # Only changes: what another answer holds may be a secret that is shown once.
+                if isinstance(response, ChangeAnswer) and response.change.id:
                     await run_in_threadpool(repeated.keep, response.status_code, bytes(response.body))
             finally:
                 await run_in_threadpool(repeated.end)
@@ -125,6 +133,11 @@ def _again(server: Server, former: tuple[int, bytes], request: Request) -> Respo
 
 def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(msgspec.json.encode(value), status_code=status, media_type="application/json", headers=headers)
+
+
+def file(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """Gives what the OpenAPI document says of an answer that is a file."""
+    return {200: {"description": "A file", "content": {name: {} for name in media_types}}}
 
 
 class ChangeAnswer(Response):

@@ -19,6 +19,7 @@ from certhouse.api.asking import (
     answer,
     editing,
     etag,
+    file,
 )
 from certhouse.api.exporting import as_csv, limited
 from certhouse.errors import Fault, NotFound, Refused
@@ -37,8 +38,8 @@ from certhouse.x509.inspect import inspect
 router = APIRouter(tags=["certificates"], route_class=LoggedInRoute)
 
 Where = Annotated[
-    list[Annotated[str, StringConstraints(max_length=2000)]] | None,
-    Query(description="FIELD OP VALUE; several hold together", max_length=50),
+    list[Annotated[str, StringConstraints(max_length=500)]] | None,
+    Query(description="FIELD OP VALUE; several hold together", max_length=20),
 ]
 Node = Annotated[str | None, Query(max_length=253)]
 Identifier = Annotated[str, Path(max_length=400)]
@@ -122,7 +123,7 @@ def find(
     return page_answer(server, list_query(server, where, usage, node, sort, order, limit, cursor))
 
 
-@router.get("/certificates/export")
+@router.get("/certificates/export", response_class=Response, responses=file("application/x-ndjson", "text/csv"))
 def export(
     request: Request,
     server: ServerPart,
@@ -167,7 +168,11 @@ def show(identifier: Identifier, server: ServerPart, actor: Reader, node: Node =
     return answer({**entry, **body}, headers={"ETag": etag(_editable(details.entry))})
 
 
-@router.get("/certificates/{identifier}/download")
+@router.get(
+    "/certificates/{identifier}/download",
+    response_class=Response,
+    responses=file("application/x-pem-file", "application/pkix-cert", "application/x-pkcs7-certificates"),
+)
 def download(
     identifier: Identifier, server: ServerPart, actor: Reader, format: str = "pem", node: Node = None
 ) -> Response:

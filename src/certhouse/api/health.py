@@ -10,7 +10,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 from starlette.responses import Response
 
-from certhouse.api.asking import LoggedInRoute, Reader, ServerPart, answer
+from certhouse.api.asking import LoggedInRoute, Reader, ServerPart, answer, file
 from certhouse.errors import Unavailable
 from certhouse.model.entry import ListQuery
 from certhouse.operations.changes import list_follow_ups, list_restarts
@@ -92,7 +92,7 @@ class _Metrics(Collector):
         yield reachable
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=Response, responses=file("text/plain"))
 def metrics(server: ServerPart, actor: Reader) -> Response:
     """Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)

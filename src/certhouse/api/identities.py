@@ -13,6 +13,7 @@ from certhouse.api.asking import (
     Wait,
     answer,
     change_answer,
+    file,
 )
 from certhouse.api.certificates import Identifier, Node, download_answer
 from certhouse.operations.download_certificate import (
@@ -166,7 +167,11 @@ def csr(purpose: Identifier, server: ServerPart, actor: Reader, node: Node = Non
     return answer(show_csr(PurposeName(purpose), store=server.store, node=NodeName(node) if node else None))
 
 
-@router.get("/csrs/{purpose}/download")
+@router.get(
+    "/csrs/{purpose}/download",
+    response_class=Response,
+    responses=file("application/x-pem-file", "application/pkcs10"),
+)
 def csr_download(
     purpose: Identifier, server: ServerPart, actor: Reader, format: str = "pem", node: Node = None
 ) -> Response:

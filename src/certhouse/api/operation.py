@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Query, Request
+from pydantic import StringConstraints
 from starlette.responses import Response
 
 from certhouse.api.asking import (
@@ -228,7 +229,7 @@ def catalog(server: ServerPart, actor: Reader) -> Response:
 
 
 class CatalogText(Body):
-    name: Annotated[str, Query(max_length=64)] = "catalog"
+    name: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "catalog"
     text: str
 
 

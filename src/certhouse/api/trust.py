@@ -15,6 +15,7 @@ from certhouse.api.asking import (
     Wait,
     answer,
     change_answer,
+    file,
 )
 from certhouse.api.certificates import Identifier, Node, Where, download_answer, list_query, page_answer, unpack
 from certhouse.errors import NotFound
@@ -101,7 +102,7 @@ def bulk_import(
     return change_answer(change, wait)
 
 
-@router.get("/{name}/export")
+@router.get("/{name}/export", response_class=Response, responses=file("application/x-pem-file"))
 def export_pem(name: StorePath, server: ServerPart, actor: Reader, node: Node = None) -> Response:
     """The whole store as a PEM bundle."""
     wanted = NodeName(node) if node else None
@@ -114,7 +115,9 @@ class Export(Body):
     node: str | None = None
 
 
-@router.post("/{name}/export")
+@router.post(
+    "/{name}/export", response_class=Response, responses=file("application/x-pem-file", "application/x-pkcs12")
+)
 def export_p12(name: StorePath, body: Export, server: ServerPart, actor: Reader) -> Response:
     """The whole store as PKCS#12; the password travels in the body, never in the address."""
     return download_answer(

@@ -101,10 +101,14 @@ def _parse(name: str, text: str) -> _Text:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
-        at = found[1] if found else "1"
+        at = found[1] if found else str(len(source.lines))  # "at end of document"
         raise Refused(
             Fault(code="catalog-syntax", detail=f"{name}:{at}: not TOML: {error}", remedy=f"mend line {at} of {name}")
         ) from error
+    except RecursionError:
+        raise Refused(
+            Fault(code="catalog-syntax", detail=f"{name}: nested too deeply", remedy="write rows, as in [[service]]")
+        ) from None
     for kind, rows in tables.items():
         shape = _KINDS.get(kind)
         if shape is None or not isinstance(rows, list):

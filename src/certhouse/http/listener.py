@@ -155,7 +155,7 @@ async def serve(app: Any, *, tls: ListenerTls, address: tuple[str, int], api_soc
         "server_header": False,
         "lifespan": "off",
         "timeout_graceful_shutdown": 5,
-        "h11_max_incomplete_event_size": 65_536,
+        "h11_max_incomplete_event_size": 131_072,
         "limit_concurrency": 1000,
     }
     https = uvicorn.Config(

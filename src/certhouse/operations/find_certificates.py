@@ -42,11 +42,11 @@ def parse_condition(text: str) -> Condition:
 def _time(text: str, value: str) -> datetime:
     try:
         at = datetime.fromisoformat(value)
-    except ValueError:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):  # the years end at 9999, in UTC
         raise _unusable(
             "filter-value", text, value, "a time as in 2027-03-15T00:00:00Z, or a date", "write the time so"
         ) from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _unusable(code: str, text: str, found: str, expected: str, remedy: str) -> Refused:
