@@ -191,3 +191,15 @@ def test_a_key_leaves_only_as_pkcs12_under_a_password_on_its_own_node(certhouse:
     opened = openssl("pkcs12", "-in", out, "-passin", "pass:long enough", "-nodes")
     assert b"PRIVATE KEY" in opened
     assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_trust_anchors_of_the_phones_change_one_at_a_time(certhouse: Certhouse) -> None:
+    for purpose in ("CallManager", "TVS"):
+        certhouse.ok("cert", "regenerate", purpose)
+    change = certhouse.json("cert", "regenerate", "CallManager")
+    assert change["state"] == "done"
+    refusal = certhouse.refused("cert", "regenerate", "TVS", "--dry-run")
+    assert [fault["code"] for fault in refusal["faults"]] == ["one-at-a-time"]
+    for follow_up in certhouse.json("follow-up", "list")["items"]:
+        certhouse.ok("follow-up", "done", follow_up["id"])
+    assert certhouse.json("cert", "regenerate", "TVS")["state"] == "done"

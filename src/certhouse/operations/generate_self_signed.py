@@ -15,10 +15,10 @@ from certhouse.errors import Fault, Refused
 from certhouse.model.change import Change, Plan, Step
 from certhouse.model.node import Node
 from certhouse.operations.recording import Decision, carry_out
-from certhouse.operations.surroundings import look_around, node_named, purpose_on
+from certhouse.operations.surroundings import look_around, node_named, purpose_on, unfinished_changes
 from certhouse.policy.certificate_requests import KeyChoice, choose_key, choose_names, request_template
 from certhouse.policy.plan import Surroundings, aftermath, trust_steps
-from certhouse.policy.replacement import leaving_self_signed, overwrite_warnings
+from certhouse.policy.replacement import leaving_self_signed, one_at_a_time, overwrite_warnings
 from certhouse.ports.store import Store, Transaction
 from certhouse.ports.world import Bell, Clock, Ids
 from certhouse.vocabulary import CertificateType, ChangeKind, NodeName, PurposeName, StepAction
@@ -151,6 +151,9 @@ def _decide(
 ) -> Decision:
     current = tx.identities.current(node.name, purpose.name)
     former = tx.certificates.get(current.fingerprint) if current else None
+    others = one_at_a_time(surroundings.catalog, purpose, unfinished_changes(tx)) if current else ()
+    if others:
+        raise Refused(others)
     steps = [
         Step(
             number=0,

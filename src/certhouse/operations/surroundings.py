@@ -6,10 +6,11 @@ from functools import lru_cache
 from certhouse.catalog.rows import Catalog, Purpose
 from certhouse.catalog.shipped import starting_catalog
 from certhouse.errors import Fault, NotFound, Refused
+from certhouse.model.change import Change
 from certhouse.model.node import Node
 from certhouse.policy.plan import Surroundings
 from certhouse.ports.store import Transaction
-from certhouse.vocabulary import NodeName, PurposeName, SettingName
+from certhouse.vocabulary import ChangeState, NodeName, PurposeName, SettingName
 
 
 @lru_cache(maxsize=8)
@@ -43,6 +44,16 @@ def look_around(tx: Transaction, *, restart_at_once: bool = False) -> Surroundin
         observed={name: observed for name, observed in seen.items() if observed is not None},
         restart_at_once=restart_at_once,
     )
+
+
+def unfinished_changes(tx: Transaction) -> tuple[Change, ...]:
+    """Gives the changes that are not over, and those that are but left follow-ups which nobody has done yet."""
+    found = {change.id: change for change in tx.changes.in_state(ChangeState.RUNNING, ChangeState.WAITING)}
+    for follow_up in tx.changes.follow_ups():
+        change = tx.changes.get(follow_up.change) if follow_up.change and follow_up.change not in found else None
+        if change is not None:
+            found[change.id] = change
+    return tuple(found.values())
 
 
 def node_named(nodes: tuple[Node, ...], name: NodeName | None) -> Node:

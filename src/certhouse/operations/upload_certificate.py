@@ -13,10 +13,10 @@ from certhouse.model.change import Change, Plan, Step
 from certhouse.model.identity import IdentityVersion, PendingRequest
 from certhouse.model.node import Node
 from certhouse.operations.recording import Decision, carry_out
-from certhouse.operations.surroundings import look_around, node_named, purpose_on
+from certhouse.operations.surroundings import look_around, node_named, purpose_on, unfinished_changes
 from certhouse.operations.trust_stores import decide_trust_import, members
 from certhouse.policy.plan import Surroundings, aftermath, trust_steps
-from certhouse.policy.replacement import leaving_self_signed, overwrite_warnings
+from certhouse.policy.replacement import leaving_self_signed, one_at_a_time, overwrite_warnings
 from certhouse.policy.upload_checks import AskedFor, check_identity
 from certhouse.ports.store import Store, Transaction
 from certhouse.ports.world import Bell, Clock, Ids, Seal
@@ -140,6 +140,7 @@ def _decide_identity(
             now=now,
         ),
         *_strangers(others, chain),
+        *(one_at_a_time(surroundings.catalog, purpose, unfinished_changes(tx)) if current else ()),
     ]
     if not faults:
         faults.extend(_path_faults(chain, now))

@@ -1,7 +1,10 @@
 """What happens to the identity that another one replaces."""
 
-from certhouse.catalog.rows import Purpose
-from certhouse.model.change import Step
+from collections.abc import Iterable
+
+from certhouse.catalog.rows import Catalog, Purpose
+from certhouse.errors import Fault
+from certhouse.model.change import Change, Step
 from certhouse.model.identity import IdentityVersion
 from certhouse.model.node import Node
 from certhouse.policy.plan import Surroundings, trust_steps
@@ -23,6 +26,23 @@ def leaving_self_signed(
         step
         for store, local in surroundings.stores_for(purpose.store, node)
         for step in trust_steps(surroundings, StepAction.REMOVE_TRUST, store, local, facts)
+    )
+
+
+def one_at_a_time(catalog: Catalog, purpose: Purpose, unfinished: Iterable[Change]) -> tuple[Fault, ...]:
+    """Gives a fault for each change that has to end before this purpose may change (the catalog's forbidden rows)."""
+    return tuple(
+        Fault(
+            code="one-at-a-time",
+            detail=f"{purpose.name} and {other} must not change at the same time: {row.reason}",
+            found=f"{change.id} ({change.summary}) is not finished",
+            expected="one of them at a time",
+            remedy=f"end it (certhouse change show {change.id}), tick off its follow-ups (certhouse follow-up list)",
+        )
+        for row in catalog.forbidden
+        if purpose.name in row.purposes
+        for change in unfinished
+        if (other := change.facts.get("purpose", "")) in row.purposes and other != purpose.name
     )
 
 
